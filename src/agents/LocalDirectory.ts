@@ -1,0 +1,146 @@
+/**
+ * Sessions of one node: each is opened from its log when it is spoken to, served while there is something to do,
+ * and closed after a while of rest.
+ *
+ * What was accepted is never left lying: from the append to the waking nothing can be interrupted, and a start
+ * wakes every session with an unfinished turn.
+ */
+import { randomUUID } from "node:crypto"
+import { Effect, Layer, Option, RcMap, Result } from "effect"
+import type { SessionId } from "../domain/Ids.ts"
+import { TurnId } from "../domain/Ids.ts"
+import type { NewSessionEvent } from "../domain/SessionEvent.ts"
+import { Drain } from "../kernel/Drain.ts"
+import { Incarnation } from "../kernel/Incarnation.ts"
+import type { SessionState } from "../sessions/SessionLog.ts"
+import { type AppendConflict, type DuplicateMessage, SessionStore, StoreUnavailable } from "../sessions/SessionStore.ts"
+import { Tenant } from "../tenants/Tenant.ts"
+import { Agents, type AgentUnknown } from "./Agents.ts"
+import { type Arrived, arrive, cancel } from "./Arrival.ts"
+import {
+  type Accepted,
+  type AgentMissing,
+  Directory,
+  Draining,
+  type Incoming,
+  SessionLimitReached,
+  type SessionTaken,
+  SessionUnknown
+} from "./Directory.ts"
+import { open, type Session } from "./Session.ts"
+import * as SessionSupervisor from "./SessionSupervisor.ts"
+
+/** How long a session nobody speaks to stays in memory. */
+const idleTimeToLive = "1 minute"
+
+/** How many sessions are opened at once after a start. */
+const wakingAtOnce = 16
+
+export const layer = Layer.effect(
+  Directory,
+  Effect.suspend(() => make())
+)
+
+type Refusal = SessionLimitReached | AgentUnknown | AgentMissing | SessionTaken
+
+interface Decision<A> {
+  readonly events: ReadonlyArray<NewSessionEvent>
+  readonly value: A
+}
+
+const make = Effect.fnUntraced(function* () {
+  const store = yield* SessionStore
+  const agents = yield* Agents
+  const drain = yield* Drain
+  const { limits } = (yield* Tenant).definition.config
+  const sessions = yield* RcMap.make({ lookup: (id: SessionId) => open(id), idleTimeToLive })
+  const supervisor = yield* SessionSupervisor.make(sessions)
+  let count = yield* store.count
+
+  const spokenTo = <A, E, R>(id: SessionId, use: (session: Session) => Effect.Effect<A, E, R>) =>
+    Effect.scoped(Effect.flatMap(RcMap.get(sessions, id), use))
+
+  /** Decides, appends and wakes as one step that is never left half done. */
+  const tell = <A>(session: Session, decide: (state: SessionState) => Decision<A>) => {
+    let claimed = false
+    const committed = () => {
+      claimed = supervisor.claim(session)
+    }
+    return session
+      .transact((state) => {
+        const { events, value } = decide(state)
+        return events.length === 0 ? { events, value } : { events, value, committed }
+      })
+      .pipe(
+        Effect.tap(({ appended }) => (appended.length === 0 ? Effect.void : supervisor.wake(session, claimed))),
+        Effect.map(({ value }) => value),
+        Effect.catchTag("AppendConflict", contended),
+        Effect.uninterruptible
+      )
+  }
+
+  const accept = Effect.fn("Directory.accept")(function* (message: Incoming) {
+    if (drain.refusing()) return yield* new Draining()
+    const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
+    const take = (state: SessionState): Decision<Result.Result<Arrived, Refusal>> => {
+      const arrived: Result.Result<Arrived, Refusal> =
+        state.seq === 0 && count >= limits.sessions
+          ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
+          : arrive(state, message, fresh, agents.definition)
+      return { events: Result.isSuccess(arrived) ? arrived.success.events : [], value: arrived }
+    }
+    const told = yield* spokenTo(message.session, (session) => tell(session, take))
+    const { events, seq, turn } = yield* Effect.fromResult(told)
+    if (seq === events.length) count++
+    return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
+  }, Effect.catchTag("DuplicateMessage", (original) => Effect.succeed(repeated(original))))
+
+  const cancelTurn = Effect.fn("Directory.cancel")(function* (id: SessionId, reason: string) {
+    if (Option.isNone(yield* store.session(id))) return yield* new SessionUnknown({ session: id })
+    return yield* spokenTo(id, (session) =>
+      tell(session, ({ turn }) => ({
+        events: turn === undefined || turn.cancelling !== undefined ? [] : [cancel(turn.id, reason)],
+        value: Option.map(Option.fromUndefinedOr(turn), ({ id }) => id)
+      }))
+    ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
+  })
+
+  const settle: Directory["Service"]["settle"] = Effect.fn("Directory.settle")(
+    function* (id, approval, verdict, { by, reason }) {
+      return yield* spokenTo(id, (session) =>
+        tell(session, ({ turn }) => {
+          const open = turn?.calls.some((call) => call.approval === approval && call.status === "awaiting") ?? false
+          if (turn === undefined || !open) return { events: [], value: false }
+          const details = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) }
+          return { events: [{ type: "ApprovalSettled", turn: turn.id, approval, verdict, ...details }], value: true }
+        })
+      ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
+    }
+  )
+
+  /** A session that cannot be opened is said, and does not keep the others asleep. */
+  const resume = (id: SessionId) =>
+    spokenTo(id, (session) => Effect.suspend(() => supervisor.wake(session, supervisor.claim(session)))).pipe(
+      Effect.uninterruptible,
+      Effect.catchTag("StoreUnavailable", (error) =>
+        Effect.annotateLogs(Effect.logError("session could not be resumed", error), { session: id })
+      )
+    )
+
+  const unfinished = yield* store.unfinished
+  if (unfinished.length > 0) yield* Effect.logInfo("sessions resume").pipe(Effect.annotateLogs({ sessions: unfinished.length }))
+  yield* Incarnation.use(({ fork }) => fork(Effect.forEach(unfinished, resume, { concurrency: wakingAtOnce, discard: true })))
+
+  return Directory.of({
+    accept,
+    cancel: cancelTurn,
+    settle,
+    active: Effect.sync(supervisor.active),
+    quiet: supervisor.quiet
+  })
+})
+
+const contended = ({ session }: AppendConflict) =>
+  new StoreUnavailable({ reason: `session ${session} is being written to by somebody else; send it again` })
+
+const repeated = ({ seq, session, turn }: DuplicateMessage): Accepted => ({ session, turn, seq, repeated: true })

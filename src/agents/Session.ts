@@ -1,0 +1,100 @@
+/**
+ * One session that is being spoken to: the fold of its log in memory, and the only way to append to it.
+ *
+ * Appends of one session are made one after the other, each decided on the state the previous one left; an
+ * event is part of the state only once it is on disk.
+ */
+import { type Cause, Clock, Effect, Queue, Semaphore } from "effect"
+import type { SessionId } from "../domain/Ids.ts"
+import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
+import { type AppendConflict, type DuplicateMessage, SessionStore, type StoreUnavailable } from "../sessions/SessionStore.ts"
+import { empty, fold, foldAll, type SessionState } from "../sessions/SessionLog.ts"
+import { Signals } from "../telemetry/Signals.ts"
+
+/** What a transaction appends, what it answers, and what it does at once when the events are on disk. */
+export interface Transaction<A> {
+  readonly events: ReadonlyArray<NewSessionEvent>
+  readonly value: A
+  readonly committed?: () => void
+}
+
+/** `resting`: no fiber serves it; `running`: one does; `crashed`: its supervisor is about to restart one. */
+export type Phase = "resting" | "running" | "crashed"
+
+export interface Session {
+  readonly id: SessionId
+  /** The state after the last event on disk. */
+  readonly state: () => SessionState
+  /** Whether a fiber serves it; changed only inside `transact` or by that fiber. */
+  phase: Phase
+  /** What its fiber waits on: things that happened outside, or just a ring of the bell. */
+  readonly inbox: Queue.Queue<Happening>
+  /**
+   * Decides on the newest state and appends what was decided, as one step that nobody else of this process
+   * interleaves with. When another process got in between, it reads what that one wrote and decides again.
+   */
+  transact<A>(
+    decide: (state: SessionState, now: number) => Transaction<A>
+  ): Effect.Effect<
+    { readonly value: A; readonly appended: ReadonlyArray<SessionEvent> },
+    AppendConflict | DuplicateMessage | StoreUnavailable
+  >
+}
+
+/** Something the session's fiber has to look at. */
+export type Happening =
+  | { readonly _tag: "Bell" }
+  | { readonly _tag: "Event"; readonly event: NewSessionEvent }
+  | { readonly _tag: "Crash"; readonly cause: Cause.Cause<unknown> }
+
+const pageSize = 1000
+
+/** Opens a session: reads its log, or starts an empty one. */
+export const open = Effect.fn("Session.open")(function* (id: SessionId) {
+  const store = yield* SessionStore
+  const signals = yield* Signals
+  const inbox = yield* Queue.unbounded<Happening>()
+  const lock = yield* Semaphore.make(1)
+  let state = empty
+
+  const catchUp = Effect.gen(function* () {
+    for (;;) {
+      const events = yield* store.read(id, { after: state.seq, limit: pageSize })
+      state = foldAll(state, events)
+      if (events.length < pageSize) return
+    }
+  })
+
+  const append = Effect.fnUntraced(function* (events: readonly [NewSessionEvent, ...Array<NewSessionEvent>]) {
+    const appended = yield* store.append(id, state.seq, events)
+    for (const event of appended) {
+      state = fold(state, event)
+      signals.publish({ type: "Appended", session: id, event })
+    }
+    return appended
+  })
+
+  const attempt = Effect.fnUntraced(function* <A>(decide: (state: SessionState, now: number) => Transaction<A>) {
+    const { committed, events, value } = decide(state, yield* Clock.currentTimeMillis)
+    const [first, ...rest] = events
+    const appended = first === undefined ? [] : yield* append([first, ...rest])
+    committed?.()
+    return { value, appended }
+  })
+
+  yield* catchUp
+  const session: Session = {
+    id,
+    state: () => state,
+    phase: "resting",
+    inbox,
+    transact: (decide) =>
+      attempt(decide).pipe(
+        Effect.tapError((error) => (error._tag === "AppendConflict" ? catchUp : Effect.void)),
+        Effect.retry({ times: 3, while: (error) => error._tag === "AppendConflict" }),
+        Effect.uninterruptible,
+        Semaphore.withPermits(lock, 1)
+      )
+  }
+  return session
+})

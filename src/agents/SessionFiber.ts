@@ -1,0 +1,123 @@
+/**
+ * The fiber that serves a session while there is something to do.
+ *
+ * It plans, appends, acts, and goes on with what its acts report. It ends when the session is at rest: nothing
+ * to say, or only a person to wait for. It may die anywhere: the next one reads the log and goes on.
+ */
+import { Cause, Duration, Effect, Exit, FiberMap, Queue, Schedule } from "effect"
+import type { NewSessionEvent } from "../domain/SessionEvent.ts"
+import type { SessionState } from "../sessions/SessionLog.ts"
+import { StoreUnavailable } from "../sessions/SessionStore.ts"
+import { Agents, type ServingAgent } from "./Agents.ts"
+import type { Happening, Session, Transaction } from "./Session.ts"
+import { type Act, type Circumstances, type Plan, plan } from "./TurnPlan.ts"
+import { TurnRunner } from "./TurnRunner.ts"
+import { type Policy, underWay } from "./TurnStep.ts"
+
+/** Who serves the next turn, or the policy of a turn that nobody can serve any more. */
+type Server = { readonly agent?: ServingAgent; readonly policy: Policy }
+
+/** Serves the session until it is at rest. While `draining`, no turn starts. */
+export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session, draining: () => boolean) {
+  const runner = yield* TurnRunner
+  const acts = yield* FiberMap.make<string>()
+  yield* patiently(session.transact((state) => ({ events: resumption(state), value: undefined })))
+  let happened: ReadonlyArray<NewSessionEvent> = []
+  for (;;) {
+    if (session.state().turn?.cancelling !== undefined) {
+      yield* FiberMap.clear(acts)
+      happened = [...happened, ...(yield* events(yield* Queue.clear(session.inbox)))]
+    }
+    const server = yield* serverOf(session.state())
+    const { appended, value } = yield* patiently(
+      session.transact((state, now) => next(session, state, happened, server, draining(), now))
+    )
+    if (value.rest === "Rest") return
+    const called = appended.findLast((event) => event.type === "ModelCalled")?.seq ?? 0
+    for (const act of value.acts) {
+      if (server.agent === undefined) continue
+      yield* server.agent.run(runner.perform(session, server.agent, act, called)).pipe(
+        Effect.onExit((exit) => Queue.offer(session.inbox, report(exit))),
+        Effect.exit,
+        FiberMap.run(acts, key(act), { startImmediately: true })
+      )
+    }
+    happened = value.rest === "Ended" ? [] : yield* events(yield* Queue.takeAll(session.inbox))
+  }
+}, Effect.scoped)
+
+const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Return<Server, never, Agents> {
+  const id = state.turn?.agent ?? state.waiting[0]?.agent
+  if (id === undefined) return { policy: nobody("no message waits") }
+  const agents = yield* Agents
+  return yield* agents.serving(id).pipe(
+    Effect.map((agent): Server => ({ agent, policy: agent.policy })),
+    Effect.catchTag("AgentUnknown", (error) => Effect.succeed<Server>({ policy: nobody(error.message) }))
+  )
+})
+
+const nobody = (message: string): Policy => ({
+  maxSteps: 0,
+  maxResumes: 0,
+  hopeless: { type: "agent_unknown", message },
+  judge: () => ({ _tag: "Refuse", reason: message })
+})
+
+const next = (
+  session: Session,
+  state: SessionState,
+  happened: ReadonlyArray<NewSessionEvent>,
+  { agent, policy }: Server,
+  draining: boolean,
+  now: number
+): Transaction<Plan> => {
+  const starts = !draining || state.turn !== undefined
+  const value: Plan = starts
+    ? plan(state, happened, policy, circumstances(session, agent, now))
+    : { events: [], acts: [], rest: "Rest" }
+  const committed = () => {
+    if (value.rest === "Rest") session.phase = "resting"
+  }
+  return { events: value.events, value, committed }
+}
+
+const circumstances = (session: Session, agent: ServingAgent | undefined, now: number): Circumstances => ({
+  session: session.id,
+  generation: agent?.generation ?? 0,
+  model: agent === undefined ? "none" : `${agent.definition.model.provider}/${agent.definition.model.name}`,
+  patience: agent?.definition.approvals.patience ?? Duration.zero,
+  now
+})
+
+const resumption = (state: SessionState): ReadonlyArray<NewSessionEvent> =>
+  state.turn !== undefined && underWay(state) ? [{ type: "TurnResumed", turn: state.turn.id }] : []
+
+const key = (act: Act) => (act._tag === "CallModel" ? "model" : `tool ${act.call.id}`)
+
+/** An act that was interrupted was interrupted by its session, which knows; anything else ends the fiber. */
+const report = (exit: Exit.Exit<NewSessionEvent, unknown>): Happening => {
+  if (Exit.isSuccess(exit)) return { _tag: "Event", event: exit.value }
+  return Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Bell" } : { _tag: "Crash", cause: exit.cause }
+}
+
+const events = Effect.fnUntraced(function* (happenings: Iterable<Happening>) {
+  const reported: Array<NewSessionEvent> = []
+  for (const happening of happenings) {
+    if (happening._tag === "Crash") return yield* Effect.failCause(happening.cause)
+    if (happening._tag === "Event") reported.push(happening.event)
+  }
+  return reported
+})
+
+/** How a full disk or a busy database is waited out in the middle of a turn. */
+const untilThereIsRoom = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+
+const patiently = <A, E, R>(append: Effect.Effect<A, E | StoreUnavailable, R>) =>
+  append.pipe(
+    Effect.tapError((error) =>
+      error instanceof StoreUnavailable
+        ? Effect.logWarning("append waits for the store").pipe(Effect.annotateLogs({ reason: error.reason }))
+        : Effect.void
+    ),
+    Effect.retry({ schedule: untilThereIsRoom, while: (error) => error instanceof StoreUnavailable })
+  )

@@ -1,0 +1,100 @@
+/**
+ * Serves sessions while there is something to do: one transient child each, started by the bell.
+ *
+ * Strategy one_for_one, dynamic, with backoff. 100 restarts in a minute, then the tenant's supervisor decides;
+ * one session alone cannot use that up, as a turn that keeps being cut off is given up by itself.
+ */
+import { Cause, Duration, Effect, Exit, Latch, Queue, RcMap, Semaphore } from "effect"
+import type { SessionId } from "../domain/Ids.ts"
+import type { ChildSpec } from "../kernel/ChildSpec.ts"
+import { Drain } from "../kernel/Drain.ts"
+import * as Supervisor from "../kernel/Supervisor.ts"
+import type { StoreUnavailable } from "../sessions/SessionStore.ts"
+import { Tenant } from "../tenants/Tenant.ts"
+import type { Agents } from "./Agents.ts"
+import type { Session } from "./Session.ts"
+import { serve } from "./SessionFiber.ts"
+import type { TurnRunner } from "./TurnRunner.ts"
+
+export interface SessionSupervisor {
+  /** Takes on a resting session; false when somebody serves it already. Synchronous: call it as the append commits. */
+  claim(session: Session): boolean
+  /** Starts a claimed session, or rings for whoever serves it. */
+  wake(session: Session, claimed: boolean): Effect.Effect<void>
+  /** How many sessions are being served. */
+  readonly active: () => number
+  /** Waits until none is. */
+  readonly quiet: Effect.Effect<void>
+}
+
+export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId, Session, StoreUnavailable>) {
+  const drain = yield* Drain
+  const tenant = yield* Tenant
+  const turns = yield* Semaphore.make(tenant.definition.config.limits.concurrentTurns)
+  const quiet = yield* Latch.make(true)
+  const serving = new Set<SessionId>()
+  const supervisor = yield* Supervisor.make<Agents | TurnRunner>({
+    name: "sessions",
+    strategy: "one_for_one",
+    intensity: { restarts: 100, within: "1 minute" },
+    backoff: { base: "50 millis", cap: "5 seconds" },
+    children: []
+  })
+
+  const enter = (id: SessionId) => Effect.andThen(quiet.close, Effect.sync(() => serving.add(id)))
+  const leave = (id: SessionId) =>
+    Effect.suspend(() => {
+      serving.delete(id)
+      return serving.size === 0 ? quiet.open : Effect.void
+    })
+
+  const start = Effect.fnUntraced(function* (id: SessionId) {
+    const session = yield* RcMap.get(sessions, id)
+    session.phase = "running"
+    yield* Effect.acquireRelease(enter(id), () => leave(id))
+    return serve(session, drain.refusing).pipe(
+      Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
+      Semaphore.withPermits(turns, 1),
+      Effect.annotateLogs({ session: id })
+    )
+  })
+
+  const child = (id: SessionId): ChildSpec<Agents | TurnRunner> => ({
+    id,
+    kind: "worker",
+    restart: "transient",
+    shutdown: Duration.seconds(5),
+    start: start(id)
+  })
+
+  /** A session that has just come to rest leaves its child behind for a moment; a paused one waits for an operator. */
+  const begin = (session: Session): Effect.Effect<void> =>
+    supervisor.startChild(child(session.id)).pipe(
+      Effect.catchTag("ChildAlreadyRunning", ({ state }) => {
+        if (state !== "paused") return Effect.andThen(Effect.yieldNow, Effect.suspend(() => begin(session)))
+        session.phase = "resting"
+        return Effect.void
+      }),
+      Effect.catchTag("ChildStartFailed", (error) => {
+        session.phase = "resting"
+        return Effect.logError("session could not be opened", error)
+      })
+    )
+
+  return {
+    claim: (session) => {
+      if (session.phase !== "resting") return false
+      session.phase = "running"
+      return true
+    },
+    wake: (session, claimed) =>
+      claimed ? begin(session) : Effect.asVoid(Queue.offer(session.inbox, { _tag: "Bell" })),
+    active: () => serving.size,
+    quiet: quiet.await
+  } satisfies SessionSupervisor as SessionSupervisor
+})
+
+/** A fiber that came to rest has said so; a failure is followed by another start, a stop from outside is not. */
+const settle = (session: Session, exit: Exit.Exit<unknown, unknown>) => {
+  if (Exit.isFailure(exit)) session.phase = Cause.hasInterruptsOnly(exit.cause) ? "resting" : "crashed"
+}

@@ -1,0 +1,56 @@
+/**
+ * The tool calls that run now: each is a temporary child of the tenant's `tools` supervisor, in its own Scope,
+ * visible in the tree and gone when it ends.
+ */
+import { Context, Deferred, Effect, Layer } from "effect"
+import { worker } from "../kernel/ChildSpec.ts"
+import * as Supervisor from "../kernel/Supervisor.ts"
+import type { PreparedCall, ToolContext } from "../tools/Tool.ts"
+import { queryTool, runTool, type ToolOutcome } from "../tools/Toolbox.ts"
+
+/** Stopped from outside the turn. */
+const stopped: ToolOutcome = { outcome: "failed", output: "The call was stopped by an operator before it ended." }
+
+export class ToolRuns extends Context.Service<
+  ToolRuns,
+  {
+    /**
+     * Runs a call, or asks what became of an earlier run of it. Interruption stops it and returns only when
+     * nothing of it is left.
+     */
+    run(call: PreparedCall, how: "run" | "query", context: ToolContext): Effect.Effect<ToolOutcome>
+  }
+>()("fiberclaw/agents/ToolRuns") {
+  /** one_for_one, dynamic, temporary: a tool call is never restarted by its supervisor, so no intensity applies. */
+  static readonly layer = Layer.effect(
+    ToolRuns,
+    Effect.suspend(() => make())
+  )
+}
+
+const make = Effect.fnUntraced(function* () {
+  const supervisor = yield* Supervisor.make({
+    name: "tools",
+    strategy: "one_for_one",
+    intensity: { restarts: 0, within: "1 second" },
+    children: []
+  })
+
+  const run = Effect.fnUntraced(function* (call: PreparedCall, how: "run" | "query", context: ToolContext) {
+    const ended = yield* Deferred.make<ToolOutcome>()
+    const id = `${context.session} ${context.call}`
+    const child = worker({
+      id,
+      restart: "temporary",
+      shutdown: "10 seconds",
+      run: (how === "query" ? queryTool(call, context) : runTool(call, context)).pipe(
+        Effect.flatMap((outcome) => Deferred.succeed(ended, outcome)),
+        Effect.ensuring(Deferred.succeed(ended, stopped))
+      )
+    })
+    yield* Effect.orDie(supervisor.startChild(child))
+    return yield* Effect.onInterrupt(Deferred.await(ended), () => Effect.ignore(supervisor.stopChild(id)))
+  })
+
+  return ToolRuns.of({ run })
+})

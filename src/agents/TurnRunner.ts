@@ -1,0 +1,148 @@
+/**
+ * Performs what `decide` wants done in the outside world, and reports it as the event that says so.
+ *
+ * A model call streams its text to the live bus and ends as one `ModelReplied`, or ends the turn with the
+ * provider's reason. A tool call always ends as one `ToolReturned`.
+ */
+import { Context, Effect, Layer, Result, Schema, Stream } from "effect"
+import { Prompt, Response } from "effect/ai"
+import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
+import type { ProviderPart } from "../providers/Provider.ts"
+import { ProviderError } from "../providers/ProviderError.ts"
+import type { SessionState } from "../sessions/SessionLog.ts"
+import { Signals } from "../telemetry/Signals.ts"
+import { Toolbox } from "../tools/Toolbox.ts"
+import type { ServingAgent } from "./Agents.ts"
+import type { Session } from "./Session.ts"
+import { ToolRuns } from "./ToolRuns.ts"
+import { type Act, toolKey } from "./TurnPlan.ts"
+
+export class TurnRunner extends Context.Service<
+  TurnRunner,
+  {
+    /**
+     * Performs one act of a session's turn. `called` is the sequence number of the `ModelCalled` that announced
+     * a model call. Interruption stops the request or the tool at once.
+     */
+    perform(session: Session, agent: ServingAgent, act: Act, called: number): Effect.Effect<NewSessionEvent>
+  }
+>()("fiberclaw/agents/TurnRunner") {
+  static readonly layer = Layer.effect(
+    TurnRunner,
+    Effect.suspend(() => make())
+  )
+}
+
+type ModelAct = Extract<Act, { readonly _tag: "CallModel" }>
+type ToolAct = Exclude<Act, ModelAct>
+
+const make = Effect.fnUntraced(function* () {
+  const signals = yield* Signals
+  const toolbox = yield* Toolbox
+  const runs = yield* ToolRuns
+
+  const callModel = Effect.fn("TurnRunner.callModel")(
+    function* (session: Session, agent: ServingAgent, act: ModelAct, called: number) {
+      const { model, maxTokens } = agent.definition
+      yield* Effect.annotateCurrentSpan({
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": model.name,
+        "gen_ai.conversation.id": session.id
+      })
+      const prompt = promptOf(agent, session.state())
+      const parts: Array<ProviderPart> = []
+      yield* agent.provider.stream({ model: model.name, prompt, tools: agent.tools, maxTokens }).pipe(
+        Stream.runForEachArray((chunk) =>
+          Effect.sync(() => {
+            parts.push(...chunk)
+            const text = textOf(chunk)
+            if (text === "") return
+            const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, text }
+            signals.publish({ type: "Text", session: session.id, delta })
+          })
+        )
+      )
+      return yield* replyOf(act, agent.provider.name, parts)
+    },
+    (effect, session, agent, act) =>
+      Effect.catchTag(effect, "ProviderError", (error) =>
+        Effect.as(
+          Effect.logWarning("model call failed").pipe(
+            Effect.annotateLogs({ provider: agent.provider.name, reason: error.reason, detail: error.detail }),
+            Effect.annotateLogs({ turn: act.turn, session: session.id })
+          ),
+          failedTurn(act, error)
+        )
+      )
+  )
+
+  const runTool = Effect.fn("TurnRunner.runTool")(function* (session: Session, agent: ServingAgent, act: ToolAct) {
+    const { call, turn } = act
+    yield* Effect.annotateCurrentSpan({
+      "gen_ai.operation.name": "execute_tool",
+      "gen_ai.tool.name": call.tool,
+      "gen_ai.tool.call.id": call.id
+    })
+    const place = { type: "ToolReturned" as const, turn: turn.id, step: turn.step, call: call.id }
+    const prepared = toolbox.prepare(call.tool, call.input)
+    if (Result.isFailure(prepared)) {
+      return { ...place, outcome: "refused" as const, output: prepared.failure.message }
+    }
+    const result = yield* runs.run(prepared.success, act._tag === "QueryTool" ? "query" : "run", {
+      agent: agent.id,
+      session: session.id,
+      turn: turn.id,
+      call: call.id,
+      key: toolKey(session.id, turn.id, turn.step, call.id)
+    })
+    return { ...place, ...result }
+  })
+
+  return TurnRunner.of({
+    perform: (session, agent, act, called) =>
+      act._tag === "CallModel" ? callModel(session, agent, act, called) : runTool(session, agent, act)
+  })
+})
+
+const promptOf = (agent: ServingAgent, state: SessionState) =>
+  Prompt.make([{ role: "system", content: agent.definition.instructions }, ...state.history])
+
+const textOf = (parts: ReadonlyArray<ProviderPart>) =>
+  parts.reduce((text, part) => (part.type === "text-delta" ? text + part.delta : text), "")
+
+const encodeMessage = Schema.encodeSync(Prompt.AssistantMessage)
+
+/** The whole reply as the log keeps it: a stream without a finish was cut, whatever it said before. */
+const replyOf = Effect.fnUntraced(function* (act: ModelAct, provider: string, parts: ReadonlyArray<ProviderPart>) {
+  const finish = parts.find((part): part is Response.FinishPart => part.type === "finish")
+  if (finish === undefined) {
+    const detail = "the model's reply ended before it was finished"
+    return yield* new ProviderError({ provider, reason: "stream_cut", detail })
+  }
+  const reply: NewSessionEventOf<"ModelReplied"> = {
+    type: "ModelReplied",
+    turn: act.turn,
+    step: act.step,
+    content: contentOf(parts),
+    finishReason: finish.reason,
+    usage: Schema.encodeSync(Response.Usage)(finish.usage)
+  }
+  return reply
+})
+
+/** An empty text says nothing, and providers refuse to be sent one. */
+const contentOf = (parts: ReadonlyArray<ProviderPart>) =>
+  Prompt.fromResponseParts(parts).content.flatMap((message) => {
+    if (message.role !== "assistant") return []
+    const { content } = encodeMessage(message)
+    return typeof content === "string"
+      ? [{ type: "text" as const, text: content }]
+      : content.filter((part) => part.type !== "text" || part.text !== "")
+  })
+
+const failedTurn = (act: ModelAct, error: ProviderError): NewSessionEvent => ({
+  type: "TurnEnded",
+  turn: act.turn,
+  outcome: "failed",
+  failure: { type: error.reason, message: error.message }
+})

@@ -1,0 +1,190 @@
+/**
+ * What happens next in a session: one pure function of its state.
+ *
+ * Nothing else in the service knows how a turn goes on, and nothing knows whether it is being run for the first
+ * time or after a crash: a start only appends `TurnResumed` where `underWay` says that something was cut off,
+ * and decides like always.
+ */
+import type { ApprovalId, CallId, TurnId } from "../domain/Ids.ts"
+import type { Failure } from "../domain/SessionEvent.ts"
+import type { EffectClass } from "../domain/ToolEffect.ts"
+import { type CallState, callKey, type SessionState, type TurnState } from "../sessions/SessionLog.ts"
+
+/** What an agent's policy says of one tool call. */
+export type Judgement =
+  | { readonly _tag: "Run"; readonly effect: EffectClass }
+  | { readonly _tag: "Ask"; readonly effect: EffectClass; readonly summary: string }
+  | { readonly _tag: "Refuse"; readonly reason: string }
+
+/** What `decide` has to know of the agent. `judge` is pure. */
+export interface Policy {
+  readonly maxSteps: number
+  /** How often a turn may be resumed without getting any further before it is given up. */
+  readonly maxResumes: number
+  /** Why no turn can go on at all, for example because the agent is gone. */
+  readonly hopeless?: Failure
+  judge(tool: string, input: unknown): Judgement
+}
+
+export type Directive =
+  | { readonly _tag: "Idle" }
+  | { readonly _tag: "Wait" }
+  | { readonly _tag: "StartTurn"; readonly turn: TurnId }
+  | { readonly _tag: "Steer"; readonly turn: TurnId; readonly messages: ReadonlyArray<number> }
+  | { readonly _tag: "CallModel"; readonly turn: TurnId; readonly step: number }
+  | { readonly _tag: "RunTool"; readonly turn: TurnState; readonly call: CallState; readonly effect: EffectClass }
+  | { readonly _tag: "QueryTool"; readonly turn: TurnState; readonly call: CallState; readonly effect: EffectClass }
+  | { readonly _tag: "AskApproval"; readonly turn: TurnState; readonly call: CallState; readonly summary: string }
+  | { readonly _tag: "DropApproval"; readonly turn: TurnId; readonly approval: ApprovalId }
+  | {
+      readonly _tag: "SettleCall"
+      readonly turn: TurnState
+      readonly call: CallId
+      readonly outcome: "refused" | "cancelled" | "unknown"
+      readonly output: string
+    }
+  | {
+      readonly _tag: "EndTurn"
+      readonly turn: TurnId
+      readonly outcome: "completed" | "failed" | "cancelled"
+      readonly failure?: Failure
+    }
+
+const texts = {
+  unknown:
+    "The service was interrupted while this call ran, and it is not known whether it took effect. It was not run " +
+    "again. Find out before you repeat it, or ask the person.",
+  cancelled: "The turn was cancelled before this call ended.",
+  expired: "Nobody answered the request for approval in time, so the call was not run.",
+  denied: "A person refused this call, so it was not run."
+}
+
+/** Whether the log says that the model or a tool is at work; at the start of an incarnation: was, and was cut off. */
+export const underWay = (state: SessionState): boolean =>
+  state.turn !== undefined && (state.turn.asking || state.turn.calls.some((call) => call.status === "running"))
+
+/** The next thing to do. `Wait`: something is under way or a person is asked; `Idle`: the session is at rest. */
+export const decide = (state: SessionState, policy: Policy): Directive => {
+  const turn = state.turn
+  if (turn === undefined) {
+    const next = state.waiting[0]
+    return next === undefined ? { _tag: "Idle" } : { _tag: "StartTurn", turn: next.turn }
+  }
+  if (turn.cancelling !== undefined) return wrapUp(turn, { _tag: "EndTurn", turn: turn.id, outcome: "cancelled" })
+  if (turn.resumes > policy.maxResumes) {
+    return wrapUp(
+      turn,
+      failed(turn, "interrupted_repeatedly", `the turn was cut off ${turn.resumes} times at the same place`)
+    )
+  }
+  if (policy.hopeless !== undefined) return wrapUp(turn, failed(turn, policy.hopeless.type, policy.hopeless.message))
+  if (turn.asking) return { _tag: "Wait" }
+  if (turn.calls.length > 0) return decideCalls(state, turn, policy)
+  if (turn.steering.length > 0) {
+    return { _tag: "Steer", turn: turn.id, messages: turn.steering.map((message) => message.seq) }
+  }
+  return turn.finished === undefined || turn.finished === "pause"
+    ? decideStep(turn, policy)
+    : decideEnd(turn, turn.finished)
+}
+
+const decideStep = (turn: TurnState, policy: Policy): Directive =>
+  turn.step >= policy.maxSteps
+    ? failed(turn, "max_steps", `the turn reached its limit of ${policy.maxSteps} steps`)
+    : { _tag: "CallModel", turn: turn.id, step: turn.step + 1 }
+
+const decideEnd = (turn: TurnState, reason: NonNullable<TurnState["finished"]>): Directive => {
+  switch (reason) {
+    case "content-filter":
+      return failed(turn, "refused", "the model declined to answer")
+    case "error":
+      return failed(turn, "model_error", "the model ended its reply with an error")
+    default:
+      return { _tag: "EndTurn", turn: turn.id, outcome: "completed" }
+  }
+}
+
+const decideCalls = (state: SessionState, turn: TurnState, policy: Policy): Directive => {
+  const alone = turn.calls.some((call) => call.status === "running" && call.effect === "unsafe")
+  const busy = turn.calls.some((call) => call.status === "running")
+  for (const call of turn.calls) {
+    const directive = decideCall(state, turn, call, policy)
+    if (directive === undefined) continue
+    const waits = directive._tag === "RunTool" && (alone || (busy && directive.effect === "unsafe"))
+    if (!waits) return directive
+  }
+  return { _tag: "Wait" }
+}
+
+const decideCall = (state: SessionState, turn: TurnState, call: CallState, policy: Policy): Directive | undefined => {
+  switch (call.status) {
+    case "asked":
+      return decideAsked(state, turn, call, policy)
+    case "allowed":
+      return decideAllowed(turn, call, policy.judge(call.tool, call.input))
+    case "declined":
+      return settle(turn, call, "refused", declined(call))
+    case "cut":
+      return decideCut(turn, call)
+    case "awaiting":
+    case "running":
+    case "returned":
+      return undefined
+  }
+}
+
+const decideAsked = (state: SessionState, turn: TurnState, call: CallState, policy: Policy): Directive => {
+  const judgement = policy.judge(call.tool, call.input)
+  return judgement._tag === "Ask" && !state.alwaysAllowed.has(callKey(call.tool, call.input))
+    ? { _tag: "AskApproval", turn, call, summary: judgement.summary }
+    : decideAllowed(turn, call, judgement)
+}
+
+const decideAllowed = (turn: TurnState, call: CallState, judgement: Judgement): Directive =>
+  judgement._tag === "Refuse"
+    ? settle(turn, call, "refused", judgement.reason)
+    : { _tag: "RunTool", turn, call, effect: judgement.effect }
+
+const decideCut = (turn: TurnState, call: CallState): Directive => {
+  switch (call.effect) {
+    case "pure":
+    case "idempotent":
+      return { _tag: "RunTool", turn, call, effect: call.effect }
+    case "queryable":
+      return { _tag: "QueryTool", turn, call, effect: call.effect }
+    default:
+      return settle(turn, call, "unknown", texts.unknown)
+  }
+}
+
+/** Before a turn ends early, every open approval is dropped and every open call gets its result. */
+const wrapUp = (turn: TurnState, end: Directive): Directive => {
+  const open = turn.calls.find((call) => call.status !== "returned")
+  if (open === undefined) return end
+  if (open.status === "awaiting" && open.approval !== undefined) {
+    return { _tag: "DropApproval", turn: turn.id, approval: open.approval }
+  }
+  const started = open.status === "cut" || open.status === "running"
+  return started && open.effect === "unsafe"
+    ? settle(turn, open, "unknown", texts.unknown)
+    : settle(turn, open, "cancelled", texts.cancelled)
+}
+
+const settle = (
+  turn: TurnState,
+  call: CallState,
+  outcome: "refused" | "cancelled" | "unknown",
+  output: string
+): Directive => ({ _tag: "SettleCall", turn, call: call.id, outcome, output })
+
+const failed = (turn: TurnState, type: string, message: string): Directive => ({
+  _tag: "EndTurn",
+  turn: turn.id,
+  outcome: "failed",
+  failure: { type, message }
+})
+
+const declined = ({ verdict }: CallState): string => {
+  if (verdict?.verdict === "expired") return texts.expired
+  return verdict?.reason === undefined ? texts.denied : `${texts.denied} Their reason: ${verdict.reason}`
+}

@@ -1,0 +1,111 @@
+/**
+ * What every request passes before and after it is answered.
+ *
+ * Before: a body that is too large, a Host that is not ours (DNS rebinding) and an Origin that is not the Host's
+ * (a page of another site) are refused. After: whatever went wrong is a problem document with a text for people
+ * and without a stack trace.
+ */
+import { isIP } from "node:net"
+import { ByteSize, Cause, Effect, Result } from "effect"
+import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+
+export interface GuardOptions {
+  /** Host names the service answers to beside loopback names and addresses, without a port. */
+  readonly hosts: ReadonlyArray<string>
+  readonly maxBodyBytes: number
+}
+
+interface Refusal {
+  readonly status: number
+  readonly detail: string
+}
+
+const titles: Record<number, string> = {
+  400: "Bad Request",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  500: "Internal Server Error",
+  503: "Service Unavailable"
+}
+
+const details: Record<number, string> = {
+  404: "there is nothing here",
+  405: "this path does not answer to this method",
+  413: "the request body is too large",
+  415: "send the body as application/json",
+  500: "something went wrong here; the service's log has the reason",
+  503: "the service cannot answer now; try again in a moment"
+}
+
+const problem = (status: number, detail = details[status] ?? "the request could not be answered") =>
+  ProblemDetails.toResponse({ type: ProblemDetails.blankType, title: titles[status] ?? "Error", status, detail })
+
+/** The name of a Host or of an Origin's host, without its port; none if it is not one. */
+const hostName = (host: string): string | undefined =>
+  Result.getOrUndefined(Result.try(() => new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, "")))
+
+/**
+ * Whether `host` may be ours. An address always may: a page that rebinds a name to us has that name in its Host
+ * (W3C Fetch, "DNS rebinding"), never an address.
+ */
+export const isOurHost = (host: string | undefined, hosts: ReadonlyArray<string>): boolean => {
+  const name = hostName(host ?? "")
+  if (name === undefined || name === "") return false
+  return isIP(name) !== 0 || name === "localhost" || name.endsWith(".localhost") || hosts.includes(name)
+}
+
+/** Whether a browser says that the request comes from a page of another site. */
+export const isCrossSite = (headers: Readonly<Record<string, string | undefined>>): boolean => {
+  if (headers["sec-fetch-site"] === "cross-site") return true
+  const origin = headers["origin"]
+  if (origin === undefined) return false
+  const parsed = Result.getOrUndefined(Result.try(() => new URL(origin)))
+  return parsed?.host.toLowerCase() !== headers["host"]?.toLowerCase()
+}
+
+const refusal = (
+  headers: Readonly<Record<string, string | undefined>>,
+  { hosts, maxBodyBytes }: GuardOptions
+): Refusal | undefined => {
+  if (!isOurHost(headers["host"], hosts)) {
+    return { status: 403, detail: `this service does not answer to the host ${headers["host"] ?? "(none)"}` }
+  }
+  if (isCrossSite(headers)) return { status: 403, detail: "requests from pages of other sites are refused" }
+  const length = Number(headers["content-length"] ?? 0)
+  return length > maxBodyBytes
+    ? { status: 413, detail: `the request body has ${length} bytes, and at most ${maxBodyBytes} are taken` }
+    : undefined
+}
+
+/** Puts the guard around everything the service answers. */
+export const guard = <E, R>(
+  app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+  options: GuardOptions
+): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest.HttpServerRequest> => {
+  const answered = app.pipe(
+    Effect.catchCause(answerCause),
+    Effect.map(explained),
+    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(options.maxBodyBytes))
+  )
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+    const refused = refusal(headers, options)
+    return refused === undefined ? answered : Effect.succeed(problem(refused.status, refused.detail))
+  })
+}
+
+const answerCause = <E>(cause: Cause.Cause<E>) =>
+  Effect.flatMap(HttpServerError.causeResponse(cause), ([response]) =>
+    response.status >= 500 && !Cause.hasInterruptsOnly(cause)
+      ? Effect.as(Effect.logError("request failed", cause), response)
+      : Effect.succeed(response)
+  )
+
+/** A refusal without a text gets one; whoever is turned away for now is told when to come back. */
+const explained = (response: HttpServerResponse.HttpServerResponse) => {
+  const told = response.status >= 400 && response.body._tag === "Empty" ? problem(response.status) : response
+  return told.status === 503 ? HttpServerResponse.setHeader(told, "retry-after", "1") : told
+}

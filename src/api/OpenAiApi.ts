@@ -1,0 +1,57 @@
+/**
+ * The OpenAI-compatible part of the API, for programs that already speak it.
+ *
+ * Requests are decoded for what decides the answer; everything else a client may send (temperature, seed, tools
+ * of its own, …) is accepted and ignored, as agents bring their own.
+ */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import { Authorization } from "./Access.ts"
+import { BadRequest, Conflict, LimitReached, tenantProblems } from "./Problems.ts"
+
+/** Content is a text, or parts of which the texts count. Parts that are not text are refused, never dropped. */
+export const ChatContent = Schema.Union([
+  Schema.String,
+  Schema.Array(Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }))
+])
+
+const ChatMessage = Schema.Struct({
+  role: Schema.Literals(["system", "developer", "user", "assistant"]),
+  content: ChatContent
+}).annotate({ identifier: "ChatMessage" })
+
+export const ChatRequest = Schema.Struct({
+  model: Schema.NonEmptyString,
+  messages: Schema.NonEmptyArray(ChatMessage),
+  stream: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+  stream_options: Schema.optionalKey(Schema.NullOr(Schema.Struct({ include_usage: Schema.optionalKey(Schema.Boolean) })))
+}).annotate({ identifier: "ChatRequest" })
+export type ChatRequest = typeof ChatRequest.Type
+
+export class OpenAiApi extends HttpApiGroup.make("openai")
+  .add(
+    HttpApiEndpoint.get("models", "/models", {
+      success: Schema.Struct({
+        object: Schema.Literal("list"),
+        data: Schema.Array(
+          Schema.Struct({
+            id: Schema.String,
+            object: Schema.Literal("model"),
+            created: Schema.Int,
+            owned_by: Schema.String
+          })
+        )
+      })
+    }),
+    HttpApiEndpoint.post("chat", "/chat/completions", {
+      headers: {
+        "x-session-id": Schema.optionalKey(Schema.String),
+        "idempotency-key": Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255)))
+      },
+      payload: ChatRequest,
+      success: Schema.Json,
+      error: [...tenantProblems, BadRequest, Conflict, LimitReached]
+    })
+  )
+  .middleware(Authorization)
+  .prefix("/v1") {}

@@ -1,0 +1,96 @@
+/** Between a turn's events and the shapes of OpenAI's chat completions. Pure. */
+import type { PriorMessage, SessionEvent, SessionEventOf } from "../domain/SessionEvent.ts"
+import type { ChatContent, ChatRequest } from "./OpenAiApi.ts"
+
+const textOf = (content: typeof ChatContent.Type): string =>
+  typeof content === "string" ? content : content.map((part) => part.text).join("")
+
+/** The messages as a session takes them in: the last one, which is the user's, and those before it. */
+export const messagesOf = (
+  messages: ChatRequest["messages"]
+): { readonly text: string; readonly preceding: ReadonlyArray<PriorMessage> } | undefined => {
+  const last = messages.at(-1)
+  if (last?.role !== "user") return undefined
+  const preceding = messages.slice(0, -1).map(({ content, role }) => ({
+    role: role === "developer" ? ("system" as const) : role,
+    text: textOf(content)
+  }))
+  return { text: textOf(last.content), preceding }
+}
+
+/** What a turn has come to so far, for the client that waits for it. */
+export interface Outcome {
+  readonly text: string
+  readonly finish: "stop" | "length" | "content_filter"
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly ended?: SessionEventOf<"TurnEnded">
+}
+
+export const nothingYet: Outcome = { text: "", finish: "stop", promptTokens: 0, completionTokens: 0 }
+
+/** Adds one event of the turn. The text is what the model said in all its replies, a blank line between two. */
+export const gather = (outcome: Outcome, event: SessionEvent): Outcome => {
+  if (event.type === "TurnEnded") return { ...outcome, ended: event }
+  if (event.type !== "ModelReplied") return outcome
+  const said = event.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
+  return {
+    text: [outcome.text, said].filter((part) => part !== "").join("\n\n"),
+    finish: finishOf(event.finishReason),
+    promptTokens: outcome.promptTokens + (event.usage.inputTokens.total ?? 0),
+    completionTokens: outcome.completionTokens + (event.usage.outputTokens.total ?? 0)
+  }
+}
+
+const finishOf = (reason: SessionEventOf<"ModelReplied">["finishReason"]): Outcome["finish"] => {
+  if (reason === "length") return "length"
+  return reason === "content-filter" ? "content_filter" : "stop"
+}
+
+const usageOf = ({ completionTokens, promptTokens }: Outcome) => ({
+  prompt_tokens: promptTokens,
+  completion_tokens: completionTokens,
+  total_tokens: promptTokens + completionTokens
+})
+
+/** What every answer to one request has in common. `created` is in seconds since the epoch. */
+export interface Answering {
+  readonly id: string
+  readonly model: string
+  readonly created: number
+}
+
+export const completion = (answering: Answering, outcome: Outcome) => ({
+  ...answering,
+  object: "chat.completion" as const,
+  choices: [
+    { index: 0, message: { role: "assistant" as const, content: outcome.text }, finish_reason: outcome.finish }
+  ],
+  usage: usageOf(outcome)
+})
+
+export const chunk = (
+  answering: Answering,
+  delta: { readonly role?: "assistant"; readonly content?: string },
+  finish: Outcome["finish"] | null = null
+) => ({
+  ...answering,
+  object: "chat.completion.chunk" as const,
+  choices: [{ index: 0, delta, finish_reason: finish }]
+})
+
+export const usageChunk = (answering: Answering, outcome: Outcome) => ({
+  ...answering,
+  object: "chat.completion.chunk" as const,
+  choices: [],
+  usage: usageOf(outcome)
+})
+
+/** The problem that a turn ended with, as OpenAI's clients expect errors, with the problem's own fields beside. */
+export const failure = (status: number, type: string, detail: string) => ({
+  type: "about:blank",
+  title: "The turn failed",
+  status,
+  detail,
+  error: { message: detail, type, param: null, code: type }
+})

@@ -1,0 +1,144 @@
+/**
+ * Answers to OpenAI's clients: a request is a message to an agent, and its answer is what the turn says until it
+ * ends. The turn belongs to the session: a client that goes away does not cancel it.
+ */
+import { createHash, randomUUID } from "node:crypto"
+import { Clock, Effect, Option, Schema, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
+import { HttpApiBuilder } from "effect/http-api"
+import { Agents } from "../agents/Agents.ts"
+import type { Accepted } from "../agents/Directory.ts"
+import { reaches } from "../domain/Access.ts"
+import { AgentId, SessionId, TenantId } from "../domain/Ids.ts"
+import { Drain } from "../kernel/Drain.ts"
+import { follow } from "../sessions/Feed.ts"
+import type { SessionStore } from "../sessions/SessionStore.ts"
+import type { Signals } from "../telemetry/Signals.ts"
+import { Tenants } from "../tenants/Tenants.ts"
+import { CurrentCaller, inTenant } from "./Access.ts"
+import { Api } from "./Api.ts"
+import type { ChatRequest } from "./OpenAiApi.ts"
+import { type Answering, completion, failure, gather, messagesOf, nothingYet } from "./OpenAiCodec.ts"
+import { type Answer, answerStream } from "./OpenAiStream.ts"
+import { BadRequest, NotFound } from "./Problems.ts"
+import { accept } from "./SessionHandlers.ts"
+
+interface ChatInput {
+  readonly payload: ChatRequest
+  readonly headers: { readonly "x-session-id"?: string; readonly "idempotency-key"?: string }
+}
+
+const decodeTarget = Schema.decodeUnknownOption(Schema.Struct({ tenant: TenantId, agent: AgentId }))
+
+/** `tenant/agent`, or an agent of the token's own tenant; without one, of the tenant `default`. */
+const targetOf = Effect.fnUntraced(function* (model: string) {
+  const caller = yield* CurrentCaller
+  const [first = "", second] = model.split("/", 2)
+  const target = decodeTarget(
+    second === undefined ? { tenant: caller.tenant ?? "default", agent: first } : { tenant: first, agent: second }
+  )
+  return Option.isSome(target)
+    ? target.value
+    : yield* new NotFound({ detail: `there is no model ${model}: expected agent or tenant/agent` })
+})
+
+/** A request without a session is one of its own; the same idempotency key always means the same one. */
+const sessionOf = Effect.fnUntraced(function* ({ headers, payload }: ChatInput) {
+  const { name } = yield* CurrentCaller
+  const key = headers["idempotency-key"]
+  const fresh =
+    key === undefined
+      ? randomUUID()
+      : createHash("sha256").update(JSON.stringify([name, payload.model, key])).digest("hex").slice(0, 32)
+  return yield* Schema.decodeUnknownEffect(SessionId)(headers["x-session-id"] ?? `chat-${fresh}`).pipe(
+    Effect.mapError((error) => new BadRequest({ detail: `x-session-id: ${error.message}` }))
+  )
+})
+
+const chat = Effect.fnUntraced(function* (input: ChatInput) {
+  const { headers, payload } = input
+  const target = yield* targetOf(payload.model)
+  const messages = messagesOf(payload.messages)
+  if (messages === undefined) return yield* new BadRequest({ detail: "messages: the last one must be the user's" })
+  const session = yield* sessionOf(input)
+  const continued = headers["x-session-id"] !== undefined
+  return yield* inTenant(
+    target.tenant,
+    "user",
+    Effect.flatMap(
+      accept({
+        session,
+        agent: target.agent,
+        channel: `openai:${session}`,
+        externalId: headers["idempotency-key"],
+        text: messages.text,
+        preceding: continued ? [] : messages.preceding
+      }),
+      (accepted) => answer(accepted, payload)
+    )
+  )
+})
+
+const answer = Effect.fnUntraced(function* (accepted: Accepted, request: ChatRequest) {
+  const drain = yield* Drain
+  const services = yield* Effect.context<SessionStore | Signals>()
+  const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const answering: Answering = { id: `chatcmpl-${accepted.turn}`, model: request.model, created }
+  const headers = { "x-session-id": accepted.session, "x-turn-id": accepted.turn }
+  const events: Answer = follow(accepted.session, accepted.seq).pipe(
+    Stream.filter((event) => event.turn === accepted.turn),
+    Stream.takeUntil((event) => event.type === "TurnEnded"),
+    Stream.interruptWhen(drain.closing),
+    Stream.orDie,
+    Stream.provideContext(services)
+  )
+  if (request.stream === true) {
+    const withUsage = request.stream_options?.include_usage === true
+    return HttpServerResponse.stream(answerStream(answering, events, withUsage), {
+      contentType: "text/event-stream",
+      headers: { ...headers, "cache-control": "no-cache" }
+    })
+  }
+  return yield* whole(answering, events, headers)
+})
+
+/** The answer in one piece, or the problem the turn ended with, which asking again would not mend. */
+const whole = Effect.fnUntraced(function* (answering: Answering, events: Answer, headers: Record<string, string>) {
+  const outcome = yield* Stream.runFold(events, () => nothingYet, (gathered, event) =>
+    event.type === "TextDelta" ? gathered : gather(gathered, event)
+  )
+  const ended = outcome.ended
+  if (ended?.outcome === "completed") return HttpServerResponse.jsonUnsafe(completion(answering, outcome), { headers })
+  const type = ended?.failure?.type ?? ended?.outcome ?? "interrupted"
+  const detail = ended?.failure?.message ?? (ended === undefined ? "the service is stopping" : "the turn was cancelled")
+  const status = statusOf(type)
+  return HttpServerResponse.jsonUnsafe(failure(status, type, detail), {
+    status,
+    headers: { ...headers, "x-should-retry": "false" },
+    contentType: "application/problem+json"
+  })
+})
+
+const statusOf = (type: string) => {
+  if (type === "rate_limited") return 429
+  if (type === "cancelled") return 409
+  return type === "interrupted" ? 503 : 502
+}
+
+const models = Effect.fnUntraced(function* () {
+  const caller = yield* CurrentCaller
+  const tenants = yield* Tenants.use((service) => service.all)
+  const lists = yield* Effect.forEach(
+    tenants.filter(({ id }) => reaches(caller, id)),
+    ({ id }) =>
+      inTenant(id, "viewer", Agents.use((agents) => agents.all)).pipe(
+        Effect.map((all) => all.map((agent) => `${id}/${agent.id}`)),
+        Effect.catchTag("Unavailable", () => Effect.succeed([]))
+      )
+  )
+  const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const model = (id: string) => ({ id, object: "model" as const, created, owned_by: "fiberclaw" })
+  return { object: "list" as const, data: lists.flat().map(model) }
+}, Effect.catchTags({ Forbidden: Effect.die, NotFound: Effect.die }))
+
+export const OpenAiHandlers = HttpApiBuilder.group(Api, "openai", (handlers) => handlers.handleAll({ models, chat }))

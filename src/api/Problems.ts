@@ -1,0 +1,49 @@
+/** What can go wrong over HTTP, as RFC 9457 problems. The text of `detail` is for people and is always there. */
+import { HttpApiError } from "effect/http-api"
+
+const blank = "about:blank"
+
+export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", {
+  type: blank,
+  status: 401,
+  title: "Unauthorized"
+}) {}
+
+export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
+  type: blank,
+  status: 403,
+  title: "Forbidden"
+}) {}
+
+export class BadRequest extends HttpApiError.Problem<BadRequest>()("BadRequest", {
+  type: blank,
+  status: 400,
+  title: "Bad Request"
+}) {}
+
+export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", {
+  type: blank,
+  status: 404,
+  title: "Not Found"
+}) {}
+
+export class Conflict extends HttpApiError.Problem<Conflict>()("Conflict", {
+  type: blank,
+  status: 409,
+  title: "Conflict"
+}) {}
+
+export class LimitReached extends HttpApiError.Problem<LimitReached>()("LimitReached", {
+  type: blank,
+  status: 429,
+  title: "Too Many Requests"
+}) {}
+
+export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", {
+  type: blank,
+  status: 503,
+  title: "Service Unavailable"
+}) {}
+
+/** Problems any call that reaches into a tenant may answer with. */
+export const tenantProblems = [Forbidden, NotFound, Unavailable] as const

@@ -1,0 +1,118 @@
+/** Answers of conversations. */
+import { Effect, Option, Stream } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { type Accepted, Directory, type Incoming } from "../agents/Directory.ts"
+import type { SessionId } from "../domain/Ids.ts"
+import { Drain } from "../kernel/Drain.ts"
+import { follow } from "../sessions/Feed.ts"
+import { SessionStore } from "../sessions/SessionStore.ts"
+import type { Signals } from "../telemetry/Signals.ts"
+import { inTenant } from "./Access.ts"
+import { Api } from "./Api.ts"
+import { BadRequest, Conflict, LimitReached, NotFound, Unavailable } from "./Problems.ts"
+import type { FollowedEvent } from "./SessionsApi.ts"
+
+const unavailable = (error: { readonly message: string }) => new Unavailable({ detail: error.message })
+
+/** Takes a message in, with every refusal as the problem it is over HTTP. */
+export const accept = (
+  message: Incoming
+): Effect.Effect<Accepted, BadRequest | Conflict | LimitReached | NotFound | Unavailable, Directory> =>
+  Directory.use((directory) => directory.accept(message)).pipe(
+    Effect.catchTags({
+      AgentUnknown: (error) => new NotFound({ detail: error.message }),
+      AgentMissing: (error) => new BadRequest({ detail: error.message }),
+      SessionTaken: (error) => new Conflict({ detail: error.message }),
+      SessionLimitReached: (error) => new LimitReached({ detail: error.message }),
+      Draining: unavailable,
+      StoreUnavailable: unavailable
+    })
+  )
+
+const find = Effect.fnUntraced(function* (id: SessionId) {
+  const found = yield* SessionStore.use((store) => store.session(id)).pipe(Effect.mapError(unavailable))
+  return yield* Option.match(found, {
+    onNone: () => Effect.fail(new NotFound({ detail: `there is no session ${id}` })),
+    onSome: Effect.succeed
+  })
+})
+
+/** At most `limit` items and whether there are more. */
+const cut = <A>(found: ReadonlyArray<A>, limit: number) => ({
+  items: found.slice(0, limit),
+  last: found.length > limit ? found[limit - 1] : undefined
+})
+
+const sessionsPage = Effect.fnUntraced(function* (after: SessionId | undefined, limit: number) {
+  const store = yield* SessionStore
+  const { items, last } = cut(yield* Effect.mapError(store.sessions({ after, limit: limit + 1 }), unavailable), limit)
+  return { sessions: items, ...(last === undefined ? {} : { next: last.id }) }
+})
+
+const eventsPage = Effect.fnUntraced(function* (session: SessionId, after: number, limit: number) {
+  yield* find(session)
+  const store = yield* SessionStore
+  const { items, last } = cut(yield* Effect.mapError(store.read(session, { after, limit: limit + 1 }), unavailable), limit)
+  return { events: items, ...(last === undefined ? {} : { next: last.seq }) }
+})
+
+/** The log behind `after` and whatever comes, until the client goes or the service stops. */
+const followed = Effect.fnUntraced(function* (session: SessionId, after: number) {
+  const drain = yield* Drain
+  const services = yield* Effect.context<SessionStore | Signals>()
+  return follow(session, after).pipe(
+    Stream.map((event): FollowedEvent => ({
+      id: "seq" in event ? String(event.seq) : undefined,
+      event: event.type,
+      data: event
+    })),
+    Stream.interruptWhen(drain.closing),
+    Stream.orDie,
+    Stream.provideContext(services)
+  )
+})
+
+/** A browser that reconnects says where it was in `Last-Event-ID` (WHATWG HTML, section 9.2.3). */
+const positionOf = (after: number | undefined, lastEventId: string | undefined) => {
+  const position = after ?? Number(lastEventId ?? 0)
+  return Number.isSafeInteger(position) && position >= 0
+    ? Effect.succeed(position)
+    : Effect.fail(new NotFound({ detail: `no event has the id ${lastEventId}` }))
+}
+
+export const SessionHandlers = HttpApiBuilder.group(Api, "sessions", (handlers) =>
+  handlers.handleAll({
+    sessions: ({ params, query }) =>
+      inTenant(params.tenant, "viewer", sessionsPage(query.after, query.limit ?? 100)),
+    session: ({ params }) => inTenant(params.tenant, "viewer", find(params.session)),
+    events: Effect.fnUntraced(function* ({ headers, params, query }) {
+      const after = yield* positionOf(query.after, headers["last-event-id"])
+      return headers.accept?.includes("text/event-stream") === true
+        ? yield* inTenant(params.tenant, "viewer", followed(params.session, after))
+        : yield* inTenant(params.tenant, "viewer", eventsPage(params.session, after, query.limit ?? 10_000))
+    }),
+    say: ({ params, payload }) =>
+      inTenant(
+        params.tenant,
+        "user",
+        Effect.map(
+          accept({ session: params.session, channel: `api:${params.session}`, ...payload }),
+          ({ seq, session, turn }) => ({ session, turn, seq })
+        )
+      ),
+    cancel: ({ params }) =>
+      inTenant(
+        params.tenant,
+        "user",
+        Effect.map(
+          Directory.use((directory) => directory.cancel(params.session, "asked for over the API")),
+          (turn) => ({ cancelled: Option.getOrNull(turn) })
+        ).pipe(
+          Effect.catchTags({
+            SessionUnknown: (error) => new NotFound({ detail: error.message }),
+            StoreUnavailable: unavailable
+          })
+        )
+      )
+  })
+)

@@ -1,0 +1,58 @@
+/** Is it alive, is it well, what is in it: the calls about the service itself. */
+import { Schema } from "effect"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { Role, Token } from "../domain/Access.ts"
+import { TenantId } from "../domain/Ids.ts"
+import { NodeSnapshot } from "../kernel/Tree.ts"
+import { Authorization } from "./Access.ts"
+import { Forbidden, NotFound, Unavailable } from "./Problems.ts"
+
+const Health = Schema.Struct({
+  status: Schema.Literal("ok"),
+  timestamp: Schema.String,
+  version: Schema.String,
+  uptimeSeconds: Schema.Number
+}).annotate({ identifier: "Health" })
+
+const Ready = Schema.Struct({ status: Schema.Literal("ready") }).annotate({ identifier: "Ready" })
+const NotReady = Schema.Struct({ status: Schema.Literal("not ready"), reasons: Schema.Array(Schema.String) })
+  .annotate({ identifier: "NotReady" })
+  .pipe(HttpApiSchema.status(503))
+
+/** Answered to anybody: the process lives; the service is well, or why not. */
+export class SystemApi extends HttpApiGroup.make("system").add(
+  HttpApiEndpoint.get("health", "/health", { success: Health }),
+  HttpApiEndpoint.get("ready", "/ready", { success: [Ready, NotReady] })
+) {}
+
+const NewToken = Schema.Struct({
+  name: Schema.NonEmptyString.check(Schema.isMaxLength(100)),
+  role: Role,
+  tenant: Schema.optionalKey(TenantId)
+}).annotate({ identifier: "NewToken" })
+
+const MadeToken = Schema.Struct({ token: Token, secret: Schema.String })
+  .annotate({ identifier: "MadeToken" })
+  .pipe(HttpApiSchema.status(201))
+
+/** For those who run the service. */
+export class OperationsApi extends HttpApiGroup.make("operations")
+  .add(
+    HttpApiEndpoint.get("tree", "/tree", { success: NodeSnapshot, error: Forbidden }),
+    HttpApiEndpoint.get("tokens", "/tokens", {
+      success: Schema.Struct({ tokens: Schema.Array(Token) }),
+      error: Forbidden
+    }),
+    HttpApiEndpoint.post("createToken", "/tokens", {
+      payload: NewToken,
+      success: MadeToken,
+      error: [Forbidden, NotFound, Unavailable]
+    }),
+    HttpApiEndpoint.delete("revokeToken", "/tokens/:id", {
+      params: { id: Schema.String },
+      success: HttpApiSchema.NoContent,
+      error: [Forbidden, NotFound, Unavailable]
+    })
+  )
+  .middleware(Authorization)
+  .prefix("/api/v1") {}

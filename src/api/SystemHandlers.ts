@@ -1,0 +1,85 @@
+/** Answers about the service itself: health, readiness, the tree, tokens. */
+import { Clock, Context, DateTime, Effect, Redacted } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { reaches } from "../domain/Access.ts"
+import { version } from "../domain/Version.ts"
+import type { NodeSnapshot } from "../kernel/Tree.ts"
+import { Readiness } from "../telemetry/Readiness.ts"
+import { Tenants } from "../tenants/Tenants.ts"
+import { Tokens } from "../tenants/Tokens.ts"
+import { requireRole } from "./Access.ts"
+import { Api } from "./Api.ts"
+import { Forbidden, NotFound, Unavailable } from "./Problems.ts"
+
+/** The whole supervision tree as it is now. */
+export class TreeView extends Context.Service<TreeView, { readonly snapshot: Effect.Effect<NodeSnapshot> }>()(
+  "fiberclaw/api/TreeView"
+) {}
+
+export const SystemHandlers = HttpApiBuilder.group(
+  Api,
+  "system",
+  Effect.fnUntraced(function* (handlers) {
+    const readiness = yield* Readiness
+    const started = yield* Clock.currentTimeMillis
+    return handlers.handleAll({
+      health: Effect.fnUntraced(function* () {
+        const now = yield* DateTime.now
+        const uptimeSeconds = Math.round(DateTime.toEpochMillis(now) - started) / 1000
+        return { status: "ok" as const, timestamp: DateTime.formatIso(now), version, uptimeSeconds }
+      }),
+      ready: () =>
+        Effect.map(readiness.reasons, (reasons) =>
+          reasons.length === 0 ? { status: "ready" as const } : { status: "not ready" as const, reasons }
+        )
+    })
+  })
+)
+
+const tree = Effect.fnUntraced(function* () {
+  const { tenant } = yield* requireRole("viewer")
+  if (tenant !== undefined) return yield* new Forbidden({ detail: "the tree is shown to tokens of the whole service" })
+  return yield* TreeView.use((view) => view.snapshot)
+})
+
+const tokens = Effect.fnUntraced(function* () {
+  const caller = yield* requireRole("admin")
+  const all = yield* Tokens.use((service) => service.all)
+  return { tokens: all.filter(({ tenant }) => caller.tenant === undefined || tenant === caller.tenant) }
+})
+
+/** An administrator of one tenant makes tokens for that tenant only. */
+const createToken = Effect.fnUntraced(function* ({ payload }: { readonly payload: NewToken }) {
+  const caller = yield* requireRole("admin")
+  const tenant = payload.tenant ?? caller.tenant
+  if (tenant !== undefined) {
+    if (!reaches(caller, tenant)) return yield* new NotFound({ detail: `there is no tenant ${tenant}` })
+    yield* Tenants.use((tenants) => tenants.status(tenant)).pipe(
+      Effect.mapError((error) => new NotFound({ detail: error.message }))
+    )
+  }
+  const made = yield* Tokens.use((service) =>
+    service.create({ name: payload.name, role: payload.role, ...(tenant === undefined ? {} : { tenant }) })
+  ).pipe(Effect.mapError((error) => new Unavailable({ detail: error.message })))
+  return { token: made.token, secret: Redacted.value(made.secret) }
+})
+
+const revokeToken = Effect.fnUntraced(function* ({ params }: { readonly params: { readonly id: string } }) {
+  const caller = yield* requireRole("admin")
+  const service = yield* Tokens
+  const token = (yield* service.all).find(({ id }) => id === params.id)
+  const within = caller.tenant === undefined || token?.tenant === caller.tenant
+  if (!within) return yield* new NotFound({ detail: `there is no token ${params.id}` })
+  yield* service.revoke(params.id).pipe(
+    Effect.catchTags({
+      TokenUnknown: (error) => new NotFound({ detail: error.message }),
+      TokensUnavailable: (error) => new Unavailable({ detail: error.message })
+    })
+  )
+})
+
+type NewToken = Parameters<Tokens["Service"]["create"]>[0]
+
+export const OperationsHandlers = HttpApiBuilder.group(Api, "operations", (handlers) =>
+  handlers.handleAll({ tree, tokens, createToken, revokeToken })
+)

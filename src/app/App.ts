@@ -1,0 +1,58 @@
+/**
+ * The whole service as one tree, read from top to bottom.
+ *
+ * rest_for_one, 5 restarts in a minute: what fails is built anew together with everything that rests on it. When
+ * even that does not help the root gives up, and the process ends for whoever started it to see.
+ */
+import { createServer } from "node:http"
+import { NodeHttpServer } from "@effect/platform-node"
+import { Deferred, type Duration, Effect, Layer, type Redacted } from "effect"
+import * as Server from "../api/Server.ts"
+import { TreeView } from "../api/SystemHandlers.ts"
+import type { LoadedConfig } from "../config/ConfigLoader.ts"
+import type { ServiceConfig } from "../config/ServiceConfig.ts"
+import * as Subtree from "../kernel/Subtree.ts"
+import type { NodeSnapshot } from "../kernel/Tree.ts"
+import { EventLoop } from "../telemetry/EventLoop.ts"
+import { Tokens } from "../tenants/Tokens.ts"
+import * as DataFolder from "./DataFolder.ts"
+import * as ReadinessLayer from "./ReadinessLayer.ts"
+import * as Reaper from "./Reaper.ts"
+import * as TenantsLayer from "./TenantsLayer.ts"
+
+export interface AppOptions {
+  readonly config: LoadedConfig
+  /** The service's configuration with flags and environment applied. */
+  readonly service: ServiceConfig
+  readonly folder: string
+  readonly admin: Redacted.Redacted
+}
+
+/** Starts the service. It lives until the Scope closes, or its `exit` fails because the root has given up. */
+export const start = Effect.fn("App.start")(function* (options: AppOptions) {
+  const snapshot = yield* Deferred.make<Effect.Effect<NodeSnapshot>>()
+  const tree = TreeView.of({ snapshot: Effect.flatten(Deferred.await(snapshot)) })
+  const running = yield* Effect.provideService(Subtree.start(make(options)), TreeView, tree)
+  yield* Deferred.succeed(snapshot, running.snapshot)
+  return running
+})
+
+const make = ({ admin, config, folder, service }: AppOptions) =>
+  Subtree.make("fiberclaw", { intensity: { restarts: 5, within: "1 minute" } }).pipe(
+    Subtree.child("store", Layer.provide(Tokens.layerSql({ admin }), DataFolder.layer(folder))),
+    Subtree.child("telemetry", EventLoop.layer),
+    Subtree.child("tenants", TenantsLayer.layer({ config, generation: 1, folder: `${folder}/tenants` }), forever),
+    Subtree.child("api", api(service.http)),
+    Subtree.child("reaper", Reaper.layer(service.drain), forever)
+  )
+
+const forever = { shutdown: "infinity" } as const
+
+/** Open connections were told to go by the reaper; one that does not is cut. */
+const letGo: Duration.Input = "1 second"
+
+const api = ({ host, maxBodyBytes, port, trustedProxy }: ServiceConfig["http"]) =>
+  Server.layer({ hosts: typeof trustedProxy === "string" ? [host, trustedProxy] : [host], maxBodyBytes }).pipe(
+    Layer.provide(ReadinessLayer.layer),
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: letGo }))
+  )

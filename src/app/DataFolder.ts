@@ -1,0 +1,75 @@
+/**
+ * The folder in which the service keeps everything, private to its owner, and used by one service at a time.
+ *
+ * The lock is SQLite's own on the service's database, held as long as it is open: it ends with the process,
+ * however that ends, so nothing stale can be left behind.
+ */
+import { randomBytes } from "node:crypto"
+import { Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import * as SqliteClient from "../sessions/sql/SqliteClient.ts"
+
+/** The data folder cannot be used; `reason` is one sentence that says what to do. */
+export class DataFolderUnusable extends Schema.TaggedError<DataFolderUnusable>()("DataFolderUnusable", {
+  reason: Schema.String
+}) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** Makes sure that the folder is there, ours and writable. */
+export const prepare = Effect.fn("DataFolder.prepare")(function* (folder: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 }).pipe(
+    Effect.andThen(fs.chmod(folder, 0o700)),
+    Effect.andThen(fs.access(folder, { writable: true, readable: true })),
+    Effect.mapError(
+      (error) => new DataFolderUnusable({ reason: `the data folder ${folder} cannot be written: ${error.message}` })
+    )
+  )
+})
+
+/** The service's own database, and with it the folder for this process alone. */
+export const layer = (folder: string) =>
+  Layer.effectDiscard(lock(folder)).pipe(
+    Layer.provideMerge(SqliteClient.layer({ filename: `${folder}/fiberclaw.sqlite` })),
+    Layer.catchTag("SqlError", (error) => Layer.effect(SqlClient.SqlClient, Effect.fail(unusable(folder, error.message))))
+  )
+
+/** From the first write on, SQLite keeps an exclusive lock (https://sqlite.org/pragma.html#pragma_locking_mode). */
+const lock = Effect.fnUntraced(function* (folder: string) {
+  const sql = yield* SqlClient.SqlClient
+  const fs = yield* FileSystem.FileSystem
+  yield* sql`PRAGMA locking_mode = EXCLUSIVE`
+  yield* sql`CREATE TABLE IF NOT EXISTS holder (pid INTEGER NOT NULL)`
+  yield* sql`DELETE FROM holder`
+  yield* sql`INSERT INTO holder VALUES (${process.pid})`
+  yield* Effect.ignore(fs.writeFileString(`${folder}/fiberclaw.pid`, `${process.pid}\n`, { mode: 0o600 }))
+})
+
+const unusable = (folder: string, reason: string) =>
+  new DataFolderUnusable({
+    reason: reason.includes("lock")
+      ? `the data folder ${folder} is in use by another fiberclaw: stop that one, or choose another with --data`
+      : `the data folder ${folder} cannot be used: ${reason}`
+  })
+
+/** The administrator's token: the one that is set, else the one in the folder, else a new one. */
+export const adminToken = Effect.fn("DataFolder.adminToken")(function* (
+  folder: string,
+  set: Option.Option<Redacted.Redacted>
+) {
+  if (Option.isSome(set)) return { token: set.value, file: undefined }
+  const fs = yield* FileSystem.FileSystem
+  const file = tokenFile(folder)
+  const known = yield* Effect.option(fs.readFileString(file))
+  if (Option.isSome(known) && known.value.trim() !== "") return { token: Redacted.make(known.value.trim()), file }
+  const fresh = `fc_admin_${randomBytes(32).toString("base64url")}`
+  yield* fs
+    .writeFileString(file, `${fresh}\n`, { mode: 0o600 })
+    .pipe(Effect.mapError((error) => new DataFolderUnusable({ reason: `${file} cannot be written: ${error.message}` })))
+  return { token: Redacted.make(fresh), file }
+})
+
+export const tokenFile = (folder: string) => `${folder}/admin.token`

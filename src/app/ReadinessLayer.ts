@@ -1,0 +1,37 @@
+/** Asks everybody who would know whether the service can do its work: the drain, the loop, tenants and stores. */
+import { Effect, Layer } from "effect"
+import { Drain } from "../kernel/Drain.ts"
+import { SessionStore } from "../sessions/SessionStore.ts"
+import { EventLoop } from "../telemetry/EventLoop.ts"
+import { Readiness } from "../telemetry/Readiness.ts"
+import { Tenants, type TenantStatus } from "../tenants/Tenants.ts"
+
+/** A person notices an answer that is a second late (Nielsen, "Response Times: The 3 Important Limits", 1993). */
+const longestDelay = 1000
+
+export const layer = Layer.effect(
+  Readiness,
+  Effect.gen(function* () {
+    const drain = yield* Drain
+    const tenants = yield* Tenants
+    const loop = yield* EventLoop
+
+    const tenantReasons = ({ id }: TenantStatus) =>
+      tenants.services(id).pipe(
+        Effect.flatMap((services) => Effect.provideContext(SessionStore.use((store) => store.unfinished), services)),
+        Effect.as<ReadonlyArray<string>>([]),
+        Effect.catch((error) => Effect.succeed([`tenant ${id}: ${error.message}`]))
+      )
+
+    const reasons = Effect.gen(function* () {
+      const delay = loop.delay()
+      const own = [
+        ...(drain.refusing() ? ["the service is stopping"] : []),
+        ...(delay > longestDelay ? [`the event loop was held up for ${Math.round(delay)} ms`] : [])
+      ]
+      const theirs = yield* Effect.forEach(yield* tenants.all, tenantReasons)
+      return [...own, ...theirs.flat()]
+    })
+    return Readiness.of({ reasons })
+  })
+)

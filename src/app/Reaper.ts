@@ -1,0 +1,38 @@
+/**
+ * The orderly stop. It is the last child to start, so it is the first to be told to stop, while everything still
+ * works: it refuses what is new, waits for running turns as long as it may, and lets connections go. Turns that
+ * are not done by then stay unfinished in the log, and the next start takes them up.
+ */
+import { Duration, Effect, Layer, Option } from "effect"
+import { Directory } from "../agents/Directory.ts"
+import { Drain } from "../kernel/Drain.ts"
+import { Tenants } from "../tenants/Tenants.ts"
+
+export const layer = (patience: Duration.Duration) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const drain = yield* Drain
+      const tenants = yield* Tenants
+      yield* Effect.addFinalizer(() =>
+        Effect.gen(function* () {
+          yield* drain.begin
+          yield* Effect.logInfo("service stops").pipe(Effect.annotateLogs({ drain: Duration.format(patience) }))
+          const ended = yield* Effect.timeoutOption(quiet(tenants), patience)
+          if (Option.isNone(ended)) yield* Effect.logWarning("running turns are parked")
+          yield* drain.close
+        })
+      )
+    })
+  )
+
+const quiet = Effect.fnUntraced(function* (tenants: Tenants["Service"]) {
+  for (const { id } of yield* tenants.all) {
+    const services = yield* Effect.option(tenants.services(id))
+    if (Option.isSome(services)) {
+      yield* Effect.provideContext(
+        Directory.use((directory) => directory.quiet),
+        services.value
+      )
+    }
+  }
+})

@@ -1,0 +1,33 @@
+/**
+ * One tenant's subtree, top to bottom.
+ *
+ * rest_for_one, 10 restarts in a minute with backoff: when a part fails, it and all that rests on it are built
+ * anew. A tenant that cannot stay up is parked by `tenants` above it, and harms nobody else.
+ */
+import { Layer } from "effect"
+import * as AgentSupervisor from "../agents/AgentSupervisor.ts"
+import * as LocalDirectory from "../agents/LocalDirectory.ts"
+import * as SessionApprovals from "../agents/SessionApprovals.ts"
+import { ToolRuns } from "../agents/ToolRuns.ts"
+import { TurnRunner } from "../agents/TurnRunner.ts"
+import * as Subtree from "../kernel/Subtree.ts"
+import * as SqlSessionStore from "../sessions/sql/SqlSessionStore.ts"
+import { Signals } from "../telemetry/Signals.ts"
+import { Tenant } from "../tenants/Tenant.ts"
+import * as ProvidersLayer from "./ProvidersLayer.ts"
+import * as ToolsLayer from "./ToolsLayer.ts"
+
+export const make = (tenant: Tenant["Service"]) =>
+  Subtree.make(tenant.id, {
+    intensity: { restarts: 10, within: "1 minute" },
+    backoff: { base: "100 millis", cap: "10 seconds" }
+  }).pipe(
+    Subtree.child("tenant", Layer.succeed(Tenant, tenant)),
+    Subtree.child("store", SqlSessionStore.layerSqlite({ filename: `${tenant.folder}/sessions.sqlite` })),
+    Subtree.child("signals", Signals.layer),
+    Subtree.child("providers", ProvidersLayer.make(tenant.definition.config.providers)),
+    Subtree.child("tools", Layer.provideMerge(ToolRuns.layer, ToolsLayer.make(tenant.folder))),
+    Subtree.child("agents", AgentSupervisor.layer),
+    Subtree.child("sessions", Layer.provide(LocalDirectory.layer, TurnRunner.layer)),
+    Subtree.child("approvals", SessionApprovals.layer)
+  )

@@ -1,0 +1,11 @@
+/** The tools a tenant's agents may use, and where on disk they work. */
+import type { AgentId } from "../domain/Ids.ts"
+import { exec } from "../tools/exec/Exec.ts"
+import { Toolbox } from "../tools/Toolbox.ts"
+
+/** What configuration files may name. */
+export const names = ["exec"] as const
+
+/** `folder` is the tenant's own: each agent works in a folder of its own below it. */
+export const make = (folder: string) =>
+  Toolbox.layerOf([exec({ workspace: (agent: AgentId) => `${folder}/workspaces/${agent}` })])

@@ -1,0 +1,61 @@
+/** A client of a running service: the API's own description, and the token and address the service left behind. */
+import { Effect, FileSystem, Option, Redacted } from "effect"
+import { Flag } from "effect/cli"
+import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { Api } from "../api/Api.ts"
+import { lookup } from "../config/Environment.ts"
+import { dataFlag, dataFolder, environment } from "./Options.ts"
+import { fail } from "./Output.ts"
+
+export const clientFlags = {
+  data: dataFlag,
+  url: Flag.optional(
+    Flag.String("url").pipe(Flag.withDescription("Where the service is (default: what the service wrote into its data folder)"))
+  ),
+  token: Flag.optional(
+    Flag.Redacted("token").pipe(
+      Flag.withDescription("An access token (FIBERCLAW_ADMIN_TOKEN, default: the administrator's in the data folder)")
+    )
+  )
+}
+
+export interface ClientOptions {
+  readonly data: Option.Option<string>
+  readonly url: Option.Option<string>
+  readonly token: Option.Option<Redacted.Redacted>
+}
+
+export type Client = Effect.Success<ReturnType<typeof build>>
+
+const build = (url: string, token: Redacted.Redacted) =>
+  HttpApiClient.make(Api, {
+    baseUrl: url,
+    transformClient: HttpClient.mapRequest(HttpClientRequest.bearerToken(token))
+  }).pipe(Effect.provide(FetchHttpClient.layer))
+
+/** Finds the service and makes sure that it answers. */
+export const connect = Effect.fnUntraced(function* ({ data, token, url }: ClientOptions) {
+  const env = yield* environment
+  const folder = dataFolder(data, env)
+  const address = Option.getOrUndefined(url) ?? (yield* firstLine(`${folder}/fiberclaw.url`)) ?? "http://127.0.0.1:4000"
+  const secret = Option.getOrUndefined(token) ?? (yield* findToken(folder, lookup(env, "FIBERCLAW_ADMIN_TOKEN")))
+  const client = yield* build(address, secret)
+  yield* client.system.health().pipe(
+    Effect.catch(() => fail(`no service answers at ${address}: start it with \`npm start\`, or name another with --url`))
+  )
+  return client
+})
+
+const findToken = Effect.fnUntraced(function* (folder: string, set: string | undefined) {
+  const text = set || (yield* firstLine(`${folder}/admin.token`))
+  return text === undefined
+    ? yield* fail(`there is no token in ${folder}: give one with --token, or name the service's folder with --data`)
+    : Redacted.make(text)
+})
+
+const firstLine = Effect.fnUntraced(function* (file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const text = yield* Effect.option(fs.readFileString(file))
+  return Option.getOrUndefined(Option.map(text, (content) => content.trim()))
+})

@@ -1,0 +1,19 @@
+/** What commands print: results on stdout, everything else on stderr. */
+import { Console, Effect, Schema } from "effect"
+
+/** The command failed and has said why on stderr. */
+export class Failed extends Schema.TaggedError<Failed>()("Failed", { reason: Schema.String }) {
+  override get message() {
+    return this.reason
+  }
+}
+
+/** Prints a result. */
+export const print = (text: string) => Console.log(text)
+
+/** Says something to the person. */
+export const say = (text: string) => Console.error(text)
+
+/** Says why, and ends the command with exit code 1. */
+export const fail = (reason: string): Effect.Effect<never, Failed> =>
+  Effect.andThen(say(reason), Effect.fail(new Failed({ reason })))

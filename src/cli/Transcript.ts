@@ -1,0 +1,62 @@
+/** A turn as text in a terminal: what each event adds to what has been shown. Pure. */
+import type { SessionEvent } from "../domain/SessionEvent.ts"
+import type { TextDelta } from "../telemetry/Signals.ts"
+
+/** What of the present reply has been shown. */
+export type Shown = string
+
+export interface Style {
+  dim(text: string): string
+  alarm(text: string): string
+}
+
+export const plain: Style = { dim: (text) => text, alarm: (text) => text }
+
+/** SGR codes of ECMA-48: faint and red. */
+export const coloured: Style = {
+  dim: (text) => `\u001b[2m${text}\u001b[0m`,
+  alarm: (text) => `\u001b[31m${text}\u001b[0m`
+}
+
+const mostLines = 12
+
+/** The text to write for an event, and what has been shown of the reply after it. */
+export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style): readonly [string, Shown] => {
+  switch (event.type) {
+    case "TextDelta":
+      return [event.text, shown + event.text]
+    case "ModelReplied": {
+      const whole = event.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
+      const rest = whole.startsWith(shown) ? whole.slice(shown.length) : `\n${whole}`
+      return [whole === "" ? "" : `${rest}\n`, ""]
+    }
+    case "TurnResumed":
+      return [style.dim(`${shown === "" ? "" : "\n"}(resumed)\n`), ""]
+    case "ToolCalled":
+      return [style.dim(`> ${event.tool} ${inputText(event.input)}\n`), shown]
+    case "ToolReturned":
+      return [style.dim(`${excerpt(event.output)}\n`), shown]
+    case "TurnEnded":
+      return [endText(event, style), shown]
+    default:
+      return ["", shown]
+  }
+}
+
+const endText = (event: Extract<SessionEvent, { readonly type: "TurnEnded" }>, style: Style): string => {
+  if (event.failure !== undefined) return style.alarm(`! ${event.failure.type}: ${event.failure.message}\n`)
+  return event.outcome === "cancelled" ? style.alarm("! cancelled\n") : ""
+}
+
+/** A command is shown as it is, anything else as JSON. */
+const inputText = (input: unknown): string => {
+  const command = typeof input === "object" && input !== null && "command" in input ? input.command : undefined
+  return typeof command === "string" ? command : JSON.stringify(input)
+}
+
+const excerpt = (output: string): string => {
+  const lines = output.trimEnd().split("\n")
+  const more = lines.length - mostLines
+  const kept = more > 0 ? [...lines.slice(0, mostLines), `… ${more} more lines`] : lines
+  return kept.map((line) => `  ${line}`).join("\n")
+}

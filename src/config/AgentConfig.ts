@@ -1,0 +1,66 @@
+/**
+ * An agent: a file `tenants/<tenant>/agents/<agent>.yaml`.
+ *
+ * Only `model` and `instructions` are required. An agent has the tools its file names and no others.
+ */
+import { Duration, Schema, SchemaTransformation } from "effect"
+import { choice, count, field, otherwise, section, Share, Text, Time } from "./Fields.ts"
+
+const reference = /^[^\s/]+\/\S+$/
+
+/** A model as `provider/model`; the model's own name may hold further slashes. */
+export const ModelName = field(
+  { expected: "a model as provider/model" },
+  Schema.String.check(Schema.isPattern(reference)).pipe(
+    Schema.decodeTo(
+      Schema.Struct({
+        /** The provider's name in the tenant's file. */
+        provider: Schema.String.check(Schema.isPattern(/^[^\s/]+$/)),
+        /** The model's name as the provider knows it. */
+        name: Schema.String.check(Schema.isPattern(/^\S+$/))
+      }),
+      SchemaTransformation.transform({
+        decode: (text) => ({ provider: text.slice(0, text.indexOf("/")), name: text.slice(text.indexOf("/") + 1) }),
+        encode: ({ name, provider }) => `${provider}/${name}`
+      })
+    )
+  )
+)
+export type ModelName = typeof ModelName.Type
+
+export const ApprovalsConfig = Schema.Struct({
+  /** What happens to a dangerous tool call: a person is asked, or it runs, or it does not. */
+  dangerous: choice(["ask", "allow", "deny"]).pipe(otherwise("ask")),
+  /** How long a request for approval waits for a person. */
+  patience: Time.pipe(otherwise(Duration.minutes(10)))
+})
+export type ApprovalsConfig = typeof ApprovalsConfig.Type
+
+export const ContextConfig = Schema.Struct({
+  /** Tokens the model can take in. */
+  window: count(1).pipe(otherwise(200_000)),
+  /** The share of the window at which the session is compacted. */
+  compactAt: Share.pipe(otherwise(0.8)),
+  /** Turns at the end that compaction leaves alone. */
+  keepTurns: count(0).pipe(otherwise(4))
+})
+export type ContextConfig = typeof ContextConfig.Type
+
+export const AgentConfig = Schema.Struct({
+  model: ModelName,
+  /** Models to try, in order, when `model` cannot answer. */
+  fallbacks: Schema.Array(ModelName).pipe(otherwise([])),
+  /** What the model is told before every conversation. */
+  instructions: Text,
+  /** The most tokens of one reply. */
+  maxTokens: count(1).pipe(otherwise(4096)),
+  /** Names of the tools it may use. */
+  tools: Schema.Array(Text).pipe(otherwise([])),
+  approvals: section(ApprovalsConfig),
+  context: section(ContextConfig),
+  /** A message during a turn: joins at the next step, waits for its own turn, or cancels the running one. */
+  midTurn: choice(["steer", "queue", "interrupt"]).pipe(otherwise("steer")),
+  /** The most steps of one turn. */
+  maxSteps: count(1).pipe(otherwise(50))
+})
+export type AgentConfig = typeof AgentConfig.Type

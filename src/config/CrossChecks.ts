@@ -1,0 +1,109 @@
+/**
+ * What must be true between a tenant's files: models name providers that exist and have their key, channels name
+ * agents that exist, tools are known, and there are not more agents than allowed.
+ *
+ * Reads the values rather than the decoded files, so that a fault in one field hides none of these.
+ */
+import { Option, Schema } from "effect"
+import type { ConfigFault, Path } from "./Fault.ts"
+import { renderPath } from "./Fault.ts"
+import { faultAt, keysAt, markAt, showAt, type Source, unexpected, valueAt } from "./Source.ts"
+import { didYouMean } from "./Suggestion.ts"
+import { LimitsConfig } from "./TenantConfig.ts"
+
+/** What the running program has and a file may name. */
+export interface Known {
+  readonly tools: ReadonlyArray<string>
+}
+
+export interface TenantSources {
+  /** Absent when the tenant's own file cannot be read; then only what needs no tenant is checked. */
+  readonly tenant: Source | undefined
+  /** Every agent that has a file, even one that cannot be read. */
+  readonly agentNames: ReadonlyArray<string>
+  readonly agents: ReadonlyArray<Source>
+}
+
+/** Every fault between the files of one tenant. */
+export const crossCheck = ({ agentNames, agents, tenant }: TenantSources, known: Known): ReadonlyArray<ConfigFault> => [
+  ...agents.flatMap((agent) => toolFaults(agent, known)),
+  ...tenant === undefined ? [] : [
+    ...tooManyAgents(tenant, agentNames),
+    ...keysAt(tenant, ["channels"]).flatMap((name) => channelFaults(tenant, agentNames, ["channels", name])),
+    ...agents.flatMap((agent) =>
+      [["model"], ...indicesAt(agent, ["fallbacks"])].flatMap((path) => modelFaults(tenant, agent, path))
+    )
+  ]
+]
+
+const indicesAt = (source: Source, path: Path): ReadonlyArray<Path> => {
+  const value = valueAt(source, path)
+  return Array.isArray(value) ? value.map((_, index) => [...path, index]) : []
+}
+
+const textAt = (source: Source, path: Path): string | undefined => {
+  const value = valueAt(source, path)
+  return typeof value === "string" ? value : undefined
+}
+
+const list = (names: ReadonlyArray<string>) => names.length === 0 ? "there is none" : `one of ${names.join(", ")}`
+
+const readLimits = Schema.decodeUnknownOption(Schema.Struct({ agents: LimitsConfig.fields.agents }))
+
+const tooManyAgents = (tenant: Source, agentNames: ReadonlyArray<string>): ReadonlyArray<ConfigFault> => {
+  const limits = readLimits(valueAt(tenant, ["limits"]) ?? {})
+  const limit = Option.match(limits, { onNone: () => Infinity, onSome: ({ agents }) => agents })
+  if (agentNames.length <= limit) return []
+  const problem = `limits.agents: the tenant has ${agentNames.length} agents, but may have only ${limit}`
+  const expected = `at least ${agentNames.length}`
+  return [faultAt(tenant, ["limits", "agents"], { problem, expected, value: String(limit) })]
+}
+
+const channelFaults = (
+  tenant: Source,
+  agentNames: ReadonlyArray<string>,
+  path: Path
+): ReadonlyArray<ConfigFault> => {
+  const agent = textAt(tenant, [...path, "agent"])
+  const faults: Array<ConfigFault> = []
+  if (agent !== undefined && !agentNames.includes(agent)) {
+    const expected = `an agent of this tenant (${list(agentNames)})`
+    faults.push(unexpected(tenant, [...path, "agent"], expected, didYouMean(agent, agentNames)))
+  }
+  const enabled = String(valueAt(tenant, [...path, "enabled"]) ?? true) === "true"
+  const token = valueAt(tenant, [...path, "token"])
+  if (enabled && valueAt(tenant, [...path, "kind"]) === "discord" && (token === undefined || token === "")) {
+    faults.push(emptySecret(tenant, [...path, "token"], `${renderPath(path)} is enabled but has no token`))
+  }
+  return faults
+}
+
+/** What to set so that the secret at `path` is there. */
+const remedy = (source: Source, path: Path): string => {
+  const names = markAt(source, path)?.names ?? []
+  return names.length === 0 ? `set ${renderPath(path)}` : `set the environment variable ${names.join(" or ")}`
+}
+
+const emptySecret = (source: Source, path: Path, problem: string): ConfigFault =>
+  faultAt(source, path, { problem, expected: "text that is not empty", hint: remedy(source, path) })
+
+const modelFaults = (tenant: Source, agent: Source, path: Path): ReadonlyArray<ConfigFault> => {
+  const [provider, ...rest] = textAt(agent, path)?.split("/") ?? []
+  if (provider === undefined || provider === "" || rest.join("") === "") return []
+  const providers = keysAt(tenant, ["providers"])
+  if (!providers.includes(provider)) {
+    return [unexpected(agent, path, `a provider of this tenant (${list(providers)})`, didYouMean(provider, providers))]
+  }
+  const key = ["providers", provider, "apiKey"]
+  if (valueAt(tenant, key) !== "") return []
+  const empty = `${renderPath(key)} in ${tenant.file} is empty`
+  const problem = `${renderPath(path)}: ${showAt(agent, path)} needs a key, but ${empty}`
+  return [faultAt(agent, path, { problem, expected: "a provider with a key", hint: remedy(tenant, key) })]
+}
+
+const toolFaults = (agent: Source, known: Known): ReadonlyArray<ConfigFault> =>
+  indicesAt(agent, ["tools"]).flatMap((path) => {
+    const tool = textAt(agent, path)
+    if (tool === undefined || tool === "" || known.tools.includes(tool)) return []
+    return [unexpected(agent, path, `a tool (${list(known.tools)})`, didYouMean(tool, known.tools))]
+  })

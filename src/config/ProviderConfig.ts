@@ -1,0 +1,49 @@
+/**
+ * A provider in a tenant's file: where it is, with which key, and how hard it may be used.
+ *
+ * `kind` decides which fields there are. A key may be empty in the file; it is asked for when an agent's model
+ * needs it.
+ */
+import { Duration, Schema } from "effect"
+import { Address, count, otherwise, Secret, section, Text, Time } from "./Fields.ts"
+
+/** The most the provider's key allows; what is absent is not limited. */
+export const RateConfig = Schema.Struct({
+  requestsPerMinute: Schema.optionalKey(count(1)),
+  inputTokensPerMinute: Schema.optionalKey(count(1)),
+  outputTokensPerMinute: Schema.optionalKey(count(1))
+})
+export type RateConfig = typeof RateConfig.Type
+
+/** How a failed call is repeated: at most `attempts` calls in all, `base` apart at first, never more than `cap`. */
+export const RetryConfig = Schema.Struct({
+  attempts: count(1).pipe(otherwise(5)),
+  base: Time.pipe(otherwise(Duration.millis(500))),
+  cap: Time.pipe(otherwise(Duration.seconds(30)))
+})
+export type RetryConfig = typeof RetryConfig.Type
+
+const remote = (baseUrl: string) => ({
+  apiKey: Secret,
+  /** Where the API is. */
+  baseUrl: Address.pipe(otherwise(new URL(baseUrl))),
+  limits: Schema.optionalKey(RateConfig),
+  retry: section(RetryConfig),
+  /** Models to offer in lists; any other may be used all the same. */
+  models: Schema.optionalKey(Schema.Array(Text))
+})
+
+/** The Anthropic Messages API. */
+export const AnthropicConfig = Schema.Struct({ kind: Schema.tag("anthropic"), ...remote("https://api.anthropic.com") })
+export type AnthropicConfig = typeof AnthropicConfig.Type
+
+/** OpenAI, or whatever speaks its chat completions. */
+export const OpenAiConfig = Schema.Struct({ kind: Schema.tag("openai"), ...remote("https://api.openai.com/v1") })
+export type OpenAiConfig = typeof OpenAiConfig.Type
+
+/** The demo: no key, no network. */
+export const ScriptedConfig = Schema.Struct({ kind: Schema.tag("scripted") })
+export type ScriptedConfig = typeof ScriptedConfig.Type
+
+export const ProviderConfig = Schema.Union([AnthropicConfig, OpenAiConfig, ScriptedConfig])
+export type ProviderConfig = typeof ProviderConfig.Type

@@ -1,0 +1,168 @@
+/**
+ * The entries of a session's log, in the past tense. The log is the only truth about a session: what the model
+ * is sent, what happens next and what a person is shown are all folds over it.
+ *
+ * An event is written before the act it announces and after the act it reports; nothing is ever changed or
+ * removed. Content a model wrote or will read is kept in the vocabulary of `effect/ai`'s Prompt.
+ */
+import { Schema, Tuple } from "effect"
+import { Prompt, Response } from "effect/ai"
+import { Settlement } from "./Approval.ts"
+import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "./Ids.ts"
+import { EffectClass } from "./ToolEffect.ts"
+
+/** A message that precedes the accepted one, for clients that bring their own history. */
+export const PriorMessage = Schema.Struct({
+  role: Schema.Literals(["system", "user", "assistant"]),
+  text: Schema.String
+})
+export type PriorMessage = typeof PriorMessage.Type
+
+/** Why a turn failed: a stable lower_snake_case `type` for programs and a sentence for people. */
+export const Failure = Schema.Struct({ type: Schema.String, message: Schema.String })
+export type Failure = typeof Failure.Type
+
+/** A person's message is on disk; only then is its sender acknowledged. Unique by (channel, externalId). */
+export const MessageAccepted = Schema.Struct({
+  type: Schema.tag("MessageAccepted"),
+  turn: TurnId,
+  agent: AgentId,
+  channel: Schema.String,
+  externalId: Schema.optionalKey(Schema.String),
+  text: Schema.String,
+  preceding: Schema.optionalKey(Schema.Array(PriorMessage))
+})
+
+/** The turn began, on this generation of the tenant's config. */
+export const TurnStarted = Schema.Struct({
+  type: Schema.tag("TurnStarted"),
+  turn: TurnId,
+  agent: AgentId,
+  generation: Schema.Int,
+  model: Schema.String
+})
+
+/** An earlier incarnation was cut off while a model or a tool was at work; the turn goes on from here. */
+export const TurnResumed = Schema.Struct({ type: Schema.tag("TurnResumed"), turn: TurnId })
+
+/** The model is about to be asked. Steps count from 1 within a turn. */
+export const ModelCalled = Schema.Struct({
+  type: Schema.tag("ModelCalled"),
+  turn: TurnId,
+  step: Schema.Int,
+  model: Schema.String
+})
+
+/** The model's whole reply. */
+export const ModelReplied = Schema.Struct({
+  type: Schema.tag("ModelReplied"),
+  turn: TurnId,
+  step: Schema.Int,
+  content: Schema.Array(Schema.toEncoded(Prompt.AssistantMessagePart)),
+  finishReason: Response.FinishReason,
+  usage: Schema.toEncoded(Response.Usage)
+})
+
+/** A tool is about to run. `key` is the same for every run of this call, so that a tool can recognise it. */
+export const ToolCalled = Schema.Struct({
+  type: Schema.tag("ToolCalled"),
+  turn: TurnId,
+  step: Schema.Int,
+  call: CallId,
+  tool: Schema.String,
+  input: Schema.Json,
+  effect: EffectClass,
+  key: Schema.String
+})
+
+/**
+ * How a tool call ended. `unknown`: it was cut off and must not be repeated. `refused`: it was never run
+ * (no such tool, bad input, denied, nobody answered). Every call the model made gets exactly one.
+ */
+export const ToolReturned = Schema.Struct({
+  type: Schema.tag("ToolReturned"),
+  turn: TurnId,
+  step: Schema.Int,
+  call: CallId,
+  outcome: Schema.Literals(["succeeded", "failed", "refused", "cancelled", "unknown"]),
+  output: Schema.String
+})
+
+/** A tool call waits for a person until `expiresAt` (ISO 8601). */
+export const ApprovalAsked = Schema.Struct({
+  type: Schema.tag("ApprovalAsked"),
+  turn: TurnId,
+  approval: ApprovalId,
+  agent: AgentId,
+  call: CallId,
+  tool: Schema.String,
+  summary: Schema.String,
+  expiresAt: Schema.String
+})
+
+/** The first verdict, or nobody's in time. */
+export const ApprovalSettled = Schema.Struct({
+  type: Schema.tag("ApprovalSettled"),
+  turn: TurnId,
+  approval: ApprovalId,
+  verdict: Settlement,
+  reason: Schema.optionalKey(Schema.String),
+  by: Schema.optionalKey(Schema.String)
+})
+
+/** Messages that arrived mid-turn, by the sequence numbers of their acceptance, join before the next step. */
+export const Steered = Schema.Struct({ type: Schema.tag("Steered"), turn: TurnId, messages: Schema.Array(Schema.Int) })
+
+/** Somebody asked for the turn to stop; what runs is interrupted and the turn ends as cancelled. */
+export const CancelRequested = Schema.Struct({
+  type: Schema.tag("CancelRequested"),
+  turn: TurnId,
+  reason: Schema.String
+})
+
+/** The turn is over; a failure says why. */
+export const TurnEnded = Schema.Struct({
+  type: Schema.tag("TurnEnded"),
+  turn: TurnId,
+  outcome: Schema.Literals(["completed", "failed", "cancelled"]),
+  failure: Schema.optionalKey(Failure)
+})
+
+/** An event that is not in a log yet. */
+export const NewSessionEvent = Schema.Union([
+  MessageAccepted,
+  TurnStarted,
+  TurnResumed,
+  ModelCalled,
+  ModelReplied,
+  ToolCalled,
+  ToolReturned,
+  ApprovalAsked,
+  ApprovalSettled,
+  Steered,
+  CancelRequested,
+  TurnEnded
+])
+export type NewSessionEvent = typeof NewSessionEvent.Type
+
+/**
+ * One entry of a session's log, as stored, streamed and answered over HTTP. `seq` counts from 1 within its
+ * session without gaps; `at` is an ISO 8601 instant.
+ */
+export const SessionEvent = NewSessionEvent.mapMembers(
+  Tuple.map(Schema.fieldsAssign({ seq: Schema.Int, at: Schema.String }))
+)
+export type SessionEvent = typeof SessionEvent.Type
+
+export type SessionEventOf<Type extends SessionEvent["type"]> = Extract<SessionEvent, { readonly type: Type }>
+export type NewSessionEventOf<Type extends SessionEvent["type"]> = Extract<NewSessionEvent, { readonly type: Type }>
+
+/** A session as lists show it. `unfinished` counts accepted turns that have not ended. */
+export class SessionSummary extends Schema.Class<SessionSummary>("SessionSummary")({
+  id: SessionId,
+  agent: AgentId,
+  createdAt: Schema.String,
+  updatedAt: Schema.String,
+  seq: Schema.Int,
+  unfinished: Schema.Int
+}) {}

@@ -1,0 +1,35 @@
+/**
+ * An orderly stop, as everybody sees it: first nothing new is taken (`refusing`), then what is running ends or
+ * is parked, then connections are let go (`closing`). It only goes forward.
+ */
+import { Context, Effect, Latch, Layer } from "effect"
+
+export class Drain extends Context.Service<
+  Drain,
+  {
+    /** Whether new work is refused. */
+    refusing(): boolean
+    /** Refuse new work from now on. */
+    readonly begin: Effect.Effect<void>
+    /** Nothing more will happen here: whoever only watches should go. */
+    readonly close: Effect.Effect<void>
+    /** Waits until `close`. */
+    readonly closing: Effect.Effect<void>
+  }
+>()("fiberclaw/kernel/Drain") {
+  static readonly layer = Layer.effect(
+    Drain,
+    Effect.gen(function* () {
+      const closing = yield* Latch.make(false)
+      let refusing = false
+      return Drain.of({
+        refusing: () => refusing,
+        begin: Effect.sync(() => {
+          refusing = true
+        }),
+        close: Effect.asVoid(closing.open),
+        closing: closing.await
+      })
+    })
+  )
+}

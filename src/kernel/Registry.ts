@@ -1,0 +1,40 @@
+/**
+ * Names for what runs, so that it can be found without holding it: a name leads to at most one handle, and is free
+ * again when the Scope it was registered in closes. One registry per tenant and kind of handle; a service is made of
+ * one by `class Agents extends Context.Service<Agents, Registry<AgentHandle>>()("…") {}`.
+ */
+import type { Scope } from "effect"
+import { Effect, Option, Schema } from "effect"
+
+/** The name leads to another handle. */
+export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", { name: Schema.String }) {
+  override get message(): string {
+    return `The name "${this.name}" is taken`
+  }
+}
+
+export interface Registry<A> {
+  /** Makes the handle findable until the Scope closes. */
+  register(name: string, handle: A): Effect.Effect<void, NameTaken, Scope.Scope>
+  find(name: string): Effect.Effect<Option.Option<A>>
+  /** All names, the oldest first. */
+  readonly names: Effect.Effect<ReadonlyArray<string>>
+}
+
+/** An empty registry. */
+export const make = <A>(): Effect.Effect<Registry<A>> =>
+  Effect.sync(() => {
+    const handles = new Map<string, A>()
+    const claim = (name: string, handle: A) =>
+      Effect.suspend(() => {
+        if (handles.has(name)) return new NameTaken({ name })
+        handles.set(name, handle)
+        return Effect.void
+      })
+    return {
+      register: (name, handle) =>
+        Effect.acquireRelease(claim(name, handle), () => Effect.sync(() => handles.delete(name))),
+      find: (name) => Effect.sync(() => handles.has(name) ? Option.some(handles.get(name) as A) : Option.none()),
+      names: Effect.sync(() => [...handles.keys()])
+    }
+  })

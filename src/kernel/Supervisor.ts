@@ -1,0 +1,138 @@
+/**
+ * Keeps children alive, by the rules of Erlang/OTP.
+ *
+ * Children start in order and stop in reverse order; a child that ends is started again as its spec and the strategy
+ * say, in a fresh Scope after the old one is released. When restarts exceed the intensity the supervisor stops
+ * everything and its parent decides. No failure is silent: every abnormal exit is logged once. Closing the Scope the
+ * supervisor was made in stops everything.
+ */
+import { Context, Deferred, Duration, Effect, Exit, Layer, Scope, Tracer } from "effect"
+import type { ChildOptions, ChildSpec } from "./ChildSpec.ts"
+import { shutdownFrom } from "./ChildSpec.ts"
+import type { ExitReport } from "./ExitReport.ts"
+import { Family } from "./Family.ts"
+import type { Strategy } from "./Restart.ts"
+import type { ChildAlreadyRunning, ChildStartFailed, ChildUnknown, SupervisorExhausted } from "./SupervisorError.ts"
+import type { Branch, Control, NodeSnapshot } from "./Tree.ts"
+import { childOnPath, isoTime, ParentNode, pathIn } from "./Tree.ts"
+
+export interface SupervisorOptions<R = never> {
+  /** Becomes a segment of the path, unless the child it is made in is called the same. */
+  readonly name: string
+  readonly strategy: Strategy
+  /** This many restarts within this time are allowed, the next one is too many. */
+  readonly intensity: { readonly restarts: number; readonly within: Duration.Input }
+  /** Waits before restarts: exponential and jittered, from `base` again once a child stayed up for the window. */
+  readonly backoff?: { readonly base: Duration.Input; readonly cap: Duration.Input }
+  /** Started in this order; the supervisor is made when all have started. */
+  readonly children?: ReadonlyArray<ChildSpec<R>>
+  /** Counts restarts per child, and parks a child that has used up its own instead of giving up. */
+  readonly parkExhausted?: boolean
+  /** Told of every exit after it is decided and before it is acted on, so it should be quick. */
+  readonly onExit?: (report: ExitReport) => Effect.Effect<void>
+}
+
+/** Children run with the services the supervisor was made with. */
+export interface Supervisor<in R = never> {
+  readonly path: string
+  /** Adds a child after the others and waits until it has started. A child whose first start fails is not kept. */
+  startChild(spec: ChildSpec<R>): Effect.Effect<void, ChildAlreadyRunning | ChildStartFailed>
+  /** Stops a child, under rest_for_one also those after it. One added by `startChild` is then forgotten. */
+  stopChild(id: string): Effect.Effect<void, ChildUnknown>
+  /** Like `stopChild`, but the child stays listed as paused until `restartChild`. */
+  pauseChild(id: string): Effect.Effect<void, ChildUnknown>
+  /**
+   * Stops a child as its failure would, if it is up, and starts it again with a whole budget; revives what is stopped,
+   * paused or parked. Fails when the first attempt does; the supervisor then goes on by its rules.
+   */
+  restartChild(id: string): Effect.Effect<void, ChildUnknown | ChildStartFailed>
+  /** This node and all below it. */
+  readonly snapshot: Effect.Effect<NodeSnapshot>
+  /** How to act on a node below this one; undefined when there is none at this path. */
+  locate(path: string): Control | undefined
+  /** Fails when the supervisor has given up and everything is stopped; is interrupted when it is stopped. */
+  readonly exit: Effect.Effect<never, SupervisorExhausted>
+}
+
+/** Starts a supervisor that lives until the Scope closes. When a child's first start fails, nothing is left of it. */
+export const make = Effect.fnUntraced(function*<R = never>(options: SupervisorOptions<R>) {
+  const children = options.children ?? []
+  if (new Set(children.map(({ id }) => id)).size < children.length) {
+    return yield* Effect.die(new Error(`Two children of ${options.name} have the same id`))
+  }
+  const scope = yield* Effect.scope
+  const host = yield* ParentNode
+  const context = ownContext(yield* Effect.context<R>())
+  const family = new Family<R>({ ...rulesOf(options), host, path: pathIn(host, options.name), context, scope })
+  const detach = host?.attach(branchOf(family))
+  const close = Effect.andThen(family.close, Effect.sync(() => {
+    Deferred.doneUnsafe(family.exhausted, Exit.interrupt())
+    detach?.()
+  }))
+  yield* Scope.addFinalizer(scope, close)
+  family.boot(children)
+  yield* Effect.onInterrupt(Deferred.await(family.booted), () => close)
+  return handleOf(family)
+})
+
+/** A child that is itself a supervisor: it counts as started when its children have, and fails when it gives up. */
+export const child = <R = never>(options: SupervisorOptions<R> & ChildOptions): ChildSpec<R> => ({
+  id: options.name,
+  kind: "supervisor",
+  restart: options.restart ?? "permanent",
+  shutdown: shutdownFrom(options.shutdown ?? "infinity"),
+  start: Effect.map(make(options), (supervisor) => supervisor.exit)
+})
+
+const rulesOf = <R>({ backoff, intensity, onExit, parkExhausted, strategy }: SupervisorOptions<R>) => ({
+  strategy,
+  intensity: { restarts: intensity.restarts, within: Duration.toMillis(intensity.within) },
+  backoff: backoff && { base: Duration.toMillis(backoff.base), cap: Duration.toMillis(backoff.cap) },
+  parkExhausted: parkExhausted ?? false,
+  onExit
+})
+
+/** Children outlive the span, the Scope and the layer build in which their supervisor was made. */
+const ownContext = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.omit(Scope.Scope, Tracer.ParentSpan, Layer.CurrentMemoMap)(context) as Context.Context<R>
+
+const handleOf = <R>(family: Family<R>): Supervisor<R> => ({
+  path: family.options.path,
+  startChild: (spec) => family.start(spec),
+  stopChild: (id) => family.stop(id, "stopped"),
+  pauseChild: (id) => family.stop(id, "paused"),
+  restartChild: (id) => family.restart(id),
+  snapshot: Effect.sync(() => snapshotOf(family)),
+  locate: (path) => locateIn(family, path),
+  exit: Deferred.await(family.exhausted)
+})
+
+const branchOf = <R>(family: Family<R>): Branch => ({
+  path: family.options.path,
+  snapshot: () => snapshotOf(family),
+  locate: (path) => locateIn(family, path)
+})
+
+const snapshotOf = <R>({ children, options: { path, strategy }, since, state }: Family<R>): NodeSnapshot => ({
+  path,
+  kind: "supervisor",
+  strategy,
+  state,
+  restarts: 0,
+  since: isoTime(since),
+  children: Array.from(children.values(), (child) => child.snapshot())
+})
+
+const locateIn = <R>(family: Family<R>, path: string): Control | undefined => {
+  const id = childOnPath(family.options.path, path)
+  const child = id === undefined ? undefined : family.children.get(id)
+  if (id === undefined || child === undefined) return undefined
+  if (child.path === path) {
+    return { restart: family.restart(id), stop: family.stop(id, "stopped"), pause: family.stop(id, "paused") }
+  }
+  for (const branch of child.branches) {
+    const found = branch.locate(path)
+    if (found !== undefined) return found
+  }
+  return undefined
+}

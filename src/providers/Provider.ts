@@ -1,0 +1,34 @@
+/**
+ * A service that answers model requests.
+ *
+ * A provider turns one request in the vocabulary of `effect/ai` into a stream of response parts that ends with
+ * a `finish` part, or fails with a `ProviderError`. Interrupting the stream abandons the request at once.
+ */
+import { Context, type Stream } from "effect"
+import type { Prompt, Response, Tool } from "effect/ai"
+import type { ProviderError } from "./ProviderError.ts"
+
+/** One model call. Tools are described only: whoever reads the stream runs them. */
+export interface ProviderRequest {
+  /** The model's name as the provider knows it, without the provider's own name. */
+  readonly model: string
+  readonly prompt: Prompt.Prompt
+  readonly tools: ReadonlyArray<Tool.Any>
+  /** The most tokens the reply may have. */
+  readonly maxTokens: number
+}
+
+/** What a provider streams: no tool is known to it, so parameters are what the model wrote. */
+export type ProviderPart = Response.StreamPart<Record<string, Tool.Any>, "deferred">
+
+export class Provider extends Context.Service<
+  Provider,
+  {
+    /** The name it has in the tenant's file. */
+    readonly name: string
+    /** Models it is known to have; others may exist. */
+    readonly models: ReadonlyArray<string>
+    /** Asks the model. Nothing is sent before the stream is pulled. */
+    stream(request: ProviderRequest): Stream.Stream<ProviderPart, ProviderError>
+  }
+>()("fiberclaw/providers/Provider") {}

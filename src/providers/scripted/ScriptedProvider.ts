@@ -1,0 +1,122 @@
+/**
+ * The demo model: a provider without a key, a network or an opinion (`kind: scripted`).
+ *
+ * It streams word by word in the same parts as a real one, so that everything around a provider can be shown
+ * and tested. What it says is decided by `script`.
+ */
+import { Duration, Effect, Hash, Layer, Stream } from "effect"
+import { type Prompt, Response } from "effect/ai"
+import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
+import { ProviderError, type ProviderFault } from "../ProviderError.ts"
+import { type Plan, type Step, script } from "./Script.ts"
+
+export interface ScriptedOptions {
+  /** The provider's name in the tenant's file. */
+  readonly name: string
+  /** A wait before every part; none if not given. */
+  readonly delay?: Duration.Duration
+}
+
+export const layer = (options: ScriptedOptions): Layer.Layer<Provider> => Layer.succeed(Provider, make(options))
+
+export const make = (options: ScriptedOptions): Provider["Service"] => ({
+  name: options.name,
+  models: ["demo"],
+  stream: (request) =>
+    Stream.suspend(() => {
+      const plan = script(
+        request.prompt,
+        request.tools.map((tool) => tool.name)
+      )
+      const failure = plan.find((step) => step._tag === "Fail")
+      const spoken = failure === undefined ? plan : plan.slice(0, plan.indexOf(failure))
+      const parts = paced(cues(request, spoken, failure === undefined), options.delay ?? Duration.zero)
+      return failure === undefined ? parts : Stream.concat(parts, Stream.fail(failed(options.name, failure.reason)))
+    })
+})
+
+const failed = (provider: string, reason: ProviderFault): ProviderError =>
+  new ProviderError({ provider, reason, detail: `the demo model was told to fail with ${reason}` })
+
+/** A part, and how long to wait before it. */
+interface Cue {
+  readonly part: ProviderPart
+  readonly pause: Duration.Duration
+}
+
+const paced = (cues: ReadonlyArray<Cue>, delay: Duration.Duration): Stream.Stream<ProviderPart> => {
+  const waits = cues.map(({ pause }) => Duration.sum(pause, delay))
+  return waits.every(Duration.isZero)
+    ? Stream.fromIterable(cues.map(({ part }) => part))
+    : Stream.mapEffect(Stream.fromIterable(cues), ({ part, pause }) => {
+        const wait = Duration.sum(pause, delay)
+        return Duration.isZero(wait) ? Effect.succeed(part) : Effect.delay(Effect.succeed(part), wait)
+      })
+}
+
+const cues = (request: ProviderRequest, plan: Plan, complete: boolean): ReadonlyArray<Cue> => {
+  const id = replyId(request.prompt)
+  const metadata = Response.makePart("response-metadata", { id: `demo_${id}`, modelId: request.model })
+  const spoken = plan.flatMap((step, index) => perform(step, index, id))
+  return [atOnce(metadata), ...spoken, ...(complete ? [atOnce(finish(request.prompt, plan))] : [])]
+}
+
+const atOnce = (part: ProviderPart): Cue => ({ part, pause: Duration.zero })
+
+/** Grows with the conversation, so that no two replies of a session share it. */
+const replyId = (prompt: Prompt.Prompt): string =>
+  `${prompt.content.length}_${(Hash.string(JSON.stringify(prompt.content)) >>> 0).toString(36)}`
+
+const perform = (step: Step, index: number, reply: string): ReadonlyArray<Cue> => {
+  const id = String(index)
+  switch (step._tag) {
+    case "Think":
+      return [
+        atOnce(Response.makePart("reasoning-start", { id })),
+        ...words(step.text).map((delta) => atOnce(Response.makePart("reasoning-delta", { id, delta }))),
+        atOnce(Response.makePart("reasoning-end", { id }))
+      ]
+    case "Say":
+      return [
+        atOnce(Response.makePart("text-start", { id })),
+        ...words(step.text).map((delta, place) => ({
+          part: Response.makePart("text-delta", { id, delta }),
+          pause: place === 0 ? Duration.zero : (step.pause ?? Duration.zero)
+        })),
+        atOnce(Response.makePart("text-end", { id }))
+      ]
+    case "Call":
+      return call(`call_${reply}_${index}`, step.name, step.params).map(atOnce)
+    case "Fail":
+      return []
+  }
+}
+
+const call = (id: string, name: string, params: { readonly command: string }): ReadonlyArray<ProviderPart> => [
+  Response.makePart("tool-params-start", { id, name, providerExecuted: false }),
+  Response.makePart("tool-params-delta", { id, delta: JSON.stringify(params) }),
+  Response.makePart("tool-params-end", { id }),
+  Response.makePart("tool-call", { id, name, params, providerExecuted: false })
+]
+
+/** The text in pieces of one word each; together they are the text again. */
+export const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+(?:\s+$)?|\s+$/g) ?? []
+
+/** Usage is estimated: four characters to a token. */
+const finish = (prompt: Prompt.Prompt, plan: Plan): ProviderPart => {
+  const input = tokens(JSON.stringify(prompt.content))
+  const reasoning = tokens(plan.map((step) => (step._tag === "Think" ? step.text : "")).join(""))
+  const text = tokens(plan.map((step) => textOf(step)).join(""))
+  return Response.makePart("finish", {
+    reason: plan.some((step) => step._tag === "Call") ? "tool-calls" : "stop",
+    usage: new Response.Usage({
+      inputTokens: { uncached: input, total: input, cacheRead: 0, cacheWrite: 0 },
+      outputTokens: { total: text + reasoning, text, reasoning }
+    })
+  })
+}
+
+const textOf = (step: Step): string =>
+  step._tag === "Say" ? step.text : step._tag === "Call" ? JSON.stringify(step.params) : ""
+
+const tokens = (text: string): number => Math.ceil(text.length / 4)

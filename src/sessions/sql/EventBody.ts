@@ -1,0 +1,34 @@
+/**
+ * How an event is kept in a row: everything but `seq` and `at`, which have columns of their own, as JSON.
+ *
+ * What is written can be read: an event that does not fit its schema is a defect of the caller and is never stored.
+ */
+import { Result, Schema } from "effect"
+import type { SessionId } from "../../domain/Ids.ts"
+import { NewSessionEvent, type SessionEvent } from "../../domain/SessionEvent.ts"
+import { StoreUnavailable } from "../SessionStore.ts"
+
+/** A row of the events table, as a read selects it. */
+export interface EventRow {
+  readonly seq: number
+  readonly at: string
+  readonly body: string
+}
+
+const Body = Schema.fromJsonString(Schema.toCodecJson(NewSessionEvent))
+
+/** Throws when the event does not fit its schema. */
+export const encodeBody: (event: NewSessionEvent) => string = Schema.encodeSync(Body)
+
+const decodeBody = Schema.decodeUnknownResult(Body)
+
+/** The event of a row; a body that does not decode names its session, its number and the fault. */
+export const decodeRow = (session: SessionId, row: EventRow): Result.Result<SessionEvent, StoreUnavailable> =>
+  Result.mapBoth(decodeBody(row.body), {
+    onSuccess: (event): SessionEvent => ({ ...event, seq: row.seq, at: row.at }),
+    onFailure: (cause) =>
+      new StoreUnavailable({
+        reason: `event ${row.seq} of session ${session} cannot be read: ${cause.message.replaceAll(/\s+/g, " ")}`,
+        cause
+      })
+  })

@@ -1,0 +1,72 @@
+/**
+ * The session store in an SQL database. The log is the truth; every other table is written with it in the same
+ * transaction. Appends that wait together are committed together, and an append that is refused or cannot be written
+ * harms no other. A database that fails keeps nothing of the batch, says why, and is asked again by the next append.
+ */
+import { Array as Arr, Effect, Exit, Layer } from "effect"
+import { type Migrator, SqlClient, SqlError } from "effect/sql"
+import type { SessionEvent } from "../../domain/SessionEvent.ts"
+import { answerTo, SessionStore, StoreUnavailable } from "../SessionStore.ts"
+import { commitBatch, type EncodedAppend } from "./Batch.ts"
+import { encodeBody } from "./EventBody.ts"
+import * as GroupCommit from "./GroupCommit.ts"
+import { migrate } from "./Migrations.ts"
+import { makeReads, unavailable } from "./Reads.ts"
+import * as SqliteClient from "./SqliteClient.ts"
+
+/** The store in whatever database SqlClient is connected to; brings its tables up to date first. */
+export const layer: Layer.Layer<SessionStore, StoreUnavailable, SqlClient.SqlClient> = Layer.effect(
+  SessionStore,
+  Effect.suspend(() => make)
+)
+
+/** The store in an SQLite file of its own. */
+export const layerSqlite = (options: SqliteClient.SqliteOptions): Layer.Layer<SessionStore, StoreUnavailable> =>
+  layer.pipe(
+    Layer.provide(SqliteClient.layer(options)),
+    Layer.catchTag("SqlError", (error) => Layer.effect(SessionStore, Effect.fail(unavailable(error))))
+  )
+
+type Service = SessionStore["Service"]
+type Answer = Effect.Error<ReturnType<Service["append"]>>
+
+/** The most appends one transaction takes: bounds how long a commit keeps the event loop. */
+const batchLimit = 512
+
+const make = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* Effect.mapError(migrate, (error) => error._tag === "SqlError" ? unavailable(error) : unmigrated(error))
+  const writer = yield* GroupCommit.make({
+    commit: commitWith(sql),
+    limit: batchLimit,
+    closed: new StoreUnavailable({ reason: "the session store is closed" })
+  })
+  const append: Service["append"] = Effect.fn("SessionStore.append")((session, after, events) =>
+    Effect.suspend(() => writer.submit({ session, after, events, bodies: events.map(encodeBody) }))
+  )
+  return SessionStore.of({ append, ...makeReads(sql) })
+})
+
+const unmigrated = (cause: Migrator.MigrationError) =>
+  new StoreUnavailable({ reason: `the session tables cannot be brought up to date: ${cause.message}`, cause })
+
+/** The writer's transactions are many and belong to nobody's trace: the spans of the appends tell their time. */
+const commitWith = (sql: SqlClient.SqlClient) => (batch: Arr.NonEmptyReadonlyArray<EncodedAppend>) =>
+  Effect.withTracerEnabled(commitIsolated(sql, batch), false)
+
+const commitIsolated = (
+  sql: SqlClient.SqlClient,
+  batch: Arr.NonEmptyReadonlyArray<EncodedAppend>
+): Effect.Effect<ReadonlyArray<Exit.Exit<ReadonlyArray<SessionEvent>, Answer>>> =>
+  commitBatch(sql, batch).pipe(
+    Effect.map((admissions) => Arr.zipWith(batch, admissions, answerTo)),
+    Effect.catch((error) =>
+      // Another process wrote in between: only one of the batch is to blame, and alone it reads what is there now.
+      error.reason._tag === "UniqueViolation" && batch.length > 1
+        ? Effect.map(Effect.forEach(batch, (append) => commitIsolated(sql, [append])), Arr.flatten)
+        : Effect.succeed(batch.map(() => Exit.fail(unavailable(error))))
+    ),
+    Effect.catchDefect((defect) =>
+      SqlError.isSqlError(defect) ? Effect.succeed(batch.map(() => Exit.fail(unavailable(defect)))) : Effect.die(defect)
+    )
+  )

@@ -1,0 +1,47 @@
+/**
+ * Logs: one JSON object a line, or for people.
+ *
+ * Every entry has `timestamp`, `level`, `message`, `logger` and `fiber`, and whatever of `tenant`, `agent`,
+ * `session` and `turn` it belongs to; inside a span also `traceId` and `spanId` (16 and 8 bytes in hex, W3C Trace
+ * Context). Data are fields beside these; an error's cause, with its trace, is `cause`.
+ */
+import { Context, Layer, Logger, type LogLevel, Option, References, Tracer } from "effect"
+
+export interface LogOptions {
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal"
+  readonly format: "json" | "pretty"
+}
+
+/** An entry as an object: the fixed fields first, then the annotations. */
+export const formatEntry = Logger.make((options: Logger.Options<unknown>) => {
+  const { annotations, cause, fiberId, level, message, timestamp } = Logger.formatStructured.log(options)
+  const span = Option.getOrUndefined(Context.getOption(options.fiber.context, Tracer.ParentSpan))
+  return {
+    timestamp,
+    level: level.toLowerCase(),
+    message,
+    logger: "fiberclaw",
+    fiber: fiberId,
+    ...annotations,
+    ...(span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId }),
+    ...(cause === undefined ? {} : { cause })
+  }
+})
+
+const levels: Record<LogOptions["level"], LogLevel.LogLevel> = {
+  trace: "Trace",
+  debug: "Debug",
+  info: "Info",
+  warn: "Warn",
+  error: "Error",
+  fatal: "Fatal"
+}
+
+const json = Logger.withConsoleLog(Logger.map(formatEntry, (entry) => JSON.stringify(entry)))
+
+/** The loggers of a running service, on standard output. */
+export const layer = ({ format, level }: LogOptions) =>
+  Layer.mergeAll(
+    Logger.layer([format === "json" ? json : Logger.consolePretty()]),
+    Layer.succeed(References.MinimumLogLevel, levels[level])
+  )

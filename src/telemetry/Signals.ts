@@ -1,0 +1,64 @@
+/**
+ * The live bus of one tenant: what happens now, for whoever happens to watch.
+ *
+ * Signals are lossy by design: a watcher that does not keep up loses the oldest ones, and nobody who publishes
+ * ever waits. What must not be lost is in the session's log.
+ */
+import { Context, Effect, Layer, Queue, Schema, type Scope } from "effect"
+import { type SessionId, TurnId } from "../domain/Ids.ts"
+import type { SessionEvent } from "../domain/SessionEvent.ts"
+
+/** Text as the model streams it, before the whole reply is in the log. */
+export const TextDelta = Schema.Struct({
+  type: Schema.tag("TextDelta"),
+  turn: TurnId,
+  step: Schema.Int,
+  /** The sequence number of the `ModelCalled` it belongs to. */
+  called: Schema.Int,
+  text: Schema.String
+})
+export type TextDelta = typeof TextDelta.Type
+
+export type Signal =
+  | { readonly type: "Appended"; readonly session: SessionId; readonly event: SessionEvent }
+  | { readonly type: "Text"; readonly session: SessionId; readonly delta: TextDelta }
+
+/** How many signals a slow watcher may lag behind before it loses the oldest. */
+const capacity = 4096
+
+export class Signals extends Context.Service<
+  Signals,
+  {
+    /** Tells everybody who watches the session. Never waits. */
+    publish(signal: Signal): void
+    /** Every signal of one session from now on, until the Scope closes. */
+    watch(session: SessionId): Effect.Effect<Queue.Dequeue<Signal>, never, Scope.Scope>
+  }
+>()("fiberclaw/telemetry/Signals") {
+  static readonly layer = Layer.sync(Signals, () => make())
+}
+
+const make = () => {
+  const watchers = new Map<SessionId, Set<Queue.Queue<Signal>>>()
+
+  const join = (id: SessionId, queue: Queue.Queue<Signal>) => {
+    watchers.set(id, (watchers.get(id) ?? new Set()).add(queue))
+    return queue
+  }
+  const leave = (id: SessionId, queue: Queue.Queue<Signal>) => {
+    const others = watchers.get(id)
+    others?.delete(queue)
+    if (others?.size === 0) watchers.delete(id)
+  }
+
+  return Signals.of({
+    publish: (signal) => {
+      for (const queue of watchers.get(signal.session) ?? []) Queue.offerUnsafe(queue, signal)
+    },
+    watch: (id) =>
+      Effect.acquireRelease(
+        Effect.map(Queue.sliding<Signal>(capacity), (queue) => join(id, queue)),
+        (queue) => Effect.andThen(Queue.shutdown(queue), Effect.sync(() => leave(id, queue)))
+      )
+  })
+}

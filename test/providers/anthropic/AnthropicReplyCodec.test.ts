@@ -1,0 +1,193 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Prompt } from "effect/ai"
+import type { ProviderPart } from "../../../src/providers/Provider.ts"
+import * as Reply from "../../../src/providers/anthropic/AnthropicReplyCodec.ts"
+import { type Event, reply } from "../../support/AnthropicServer.ts"
+
+const read = (events: ReadonlyArray<Event>) =>
+  Reply.read(
+    Reply.initial,
+    events.map((event) => JSON.stringify(event))
+  )
+
+const start: Event = { type: "message_start", message: { id: "msg", model: "m", usage: { input_tokens: 3 } } }
+const stop: Event = { type: "message_stop" }
+const ended = (stop_reason: string | null, usage?: object): Event => ({
+  type: "message_delta",
+  delta: { stop_reason },
+  ...(usage === undefined ? undefined : { usage })
+})
+const block = (content_block: object, ...deltas: ReadonlyArray<object>): ReadonlyArray<Event> => [
+  { type: "content_block_start", index: 0, content_block },
+  ...deltas.map((delta) => ({ type: "content_block_delta", index: 0, delta })),
+  { type: "content_block_stop", index: 0 }
+]
+
+const finishOf = (parts: ReadonlyArray<ProviderPart>) => {
+  const last = parts.at(-1)
+  assert(last?.type === "finish")
+  return last
+}
+
+const callOf = (parts: ReadonlyArray<ProviderPart>) => {
+  const call = parts.find((part) => part.type === "tool-call")
+  assert(call !== undefined)
+  return call
+}
+
+describe("AnthropicReplyCodec", () => {
+  const reasons = [
+    ["end_turn", "stop"],
+    ["stop_sequence", "stop"],
+    ["max_tokens", "length"],
+    ["model_context_window_exceeded", "length"],
+    ["tool_use", "tool-calls"],
+    ["pause_turn", "pause"],
+    ["refusal", "content-filter"],
+    ["brand_new", "other"],
+    [null, "unknown"]
+  ] as const
+
+  it("maps every stop reason", () => {
+    for (const [theirs, ours] of reasons) {
+      const finish = finishOf(read([start, ended(theirs), stop]).parts)
+      assert.strictEqual(finish.reason, ours, String(theirs))
+      assert.deepStrictEqual(finish.metadata, { anthropic: { stopReason: theirs } })
+    }
+  })
+
+  it("keeps the explanation of a refusal", () => {
+    const delta = { stop_reason: "refusal", stop_details: { explanation: "no cyber" } }
+    const finish = finishOf(read([start, { type: "message_delta", delta }, stop]).parts)
+    assert.deepStrictEqual(finish.metadata.anthropic, { stopReason: "refusal", explanation: "no cyber" })
+  })
+
+  it("takes later usage for the whole, and sums up what the cache did", () => {
+    const before = { input_tokens: 3, cache_creation_input_tokens: 20, cache_read_input_tokens: null, output_tokens: 1 }
+    const usage = { cache_read_input_tokens: 100, output_tokens: 40, output_tokens_details: { thinking_tokens: 15 } }
+    const finish = finishOf(read([{ ...start, message: { usage: before } }, ended("end_turn", usage), stop]).parts)
+    assert.deepStrictEqual({ ...finish.usage.inputTokens }, { uncached: 3, cacheWrite: 20, cacheRead: 100, total: 123 })
+    assert.deepStrictEqual({ ...finish.usage.outputTokens }, { total: 40, reasoning: 15, text: 25 })
+  })
+
+  const tool = { type: "tool_use", id: "toolu_1", name: "exec", input: {} }
+  const json = (partial_json: string) => ({ type: "input_json_delta", partial_json })
+  const inputs: ReadonlyArray<readonly [object, ReadonlyArray<object>, unknown, unknown]> = [
+    [tool, [json('{"command"'), json(':"ls"}')], { command: "ls" }, {}],
+    [tool, [], {}, {}],
+    [tool, [json("")], {}, {}],
+    [{ ...tool, input: undefined }, [], {}, {}],
+    [{ ...tool, input: { command: "ls" } }, [], { command: "ls" }, {}],
+    [tool, [json('{"command":"l')], {}, { anthropic: { unparsedInput: '{"command":"l' } }],
+    [tool, [json('["ls"]')], {}, { anthropic: { unparsedInput: '["ls"]' } }]
+  ]
+
+  it("parses a tool's input when it is whole, and says so when it is not", () => {
+    for (const [content, deltas, params, metadata] of inputs) {
+      const call = callOf(read(block(content, ...deltas)).parts)
+      assert.deepStrictEqual([call.id, call.name, call.providerExecuted], ["toolu_1", "exec", false])
+      assert.deepStrictEqual([call.params, call.metadata], [params, metadata])
+    }
+  })
+
+  it("announces a tool call and its input as they come", () => {
+    const parts = read(block(tool, json('{"command"'), json(':"ls"}'))).parts
+    const types = parts.map((part) => part.type)
+    const deltas = ["tool-params-delta", "tool-params-delta"]
+    assert.deepStrictEqual(types, ["tool-params-start", ...deltas, "tool-params-end", "tool-call"])
+  })
+
+  it("keeps calls made in parallel apart", () => {
+    const calls = [
+      { id: "a", name: "exec", input: { command: "ls" } },
+      { id: "b", name: "exec", input: { command: "pwd" } }
+    ]
+    const parts = read(reply({ text: "Both.", calls })).parts
+    const made = parts.flatMap((part) =>
+      part.type === "tool-call" ? [{ id: part.id, name: part.name, input: part.params }] : []
+    )
+    assert.deepStrictEqual(made, calls)
+  })
+
+  it("keeps thinking and its signature through a prompt", () => {
+    const thinking = block(
+      { type: "thinking", thinking: "", signature: "" },
+      { type: "thinking_delta", thinking: "hm" },
+      { type: "thinking_delta", thinking: "m" },
+      { type: "signature_delta", signature: "sig" }
+    )
+    const [message] = Prompt.fromResponseParts(read(thinking).parts).content
+    assert(message?.role === "assistant")
+    const part = message.content[0]
+    assert(part?.type === "reasoning")
+    assert.deepStrictEqual([part.text, part.options], ["hmm", { anthropic: { signature: "sig" } }])
+  })
+
+  it("keeps redacted thinking through a prompt", () => {
+    const [message] = Prompt.fromResponseParts(read(block({ type: "redacted_thinking", data: "xyz" })).parts).content
+    assert(message?.role === "assistant")
+    assert.deepStrictEqual(message.content[0]?.options, { anthropic: { redactedData: "xyz" } })
+  })
+
+  it("takes text and thinking that come with the start of their block", () => {
+    const types = (content: object) =>
+      read(block(content)).parts.map((part) => ("delta" in part ? part.delta : part.type))
+    assert.deepStrictEqual(types({ type: "text", text: "Hi" }), ["text-start", "Hi", "text-end"])
+    const thought = { type: "thinking", thinking: "hm", signature: "sig" }
+    assert.deepStrictEqual(types(thought), ["reasoning-start", "hm", "reasoning-end"])
+  })
+
+  it("passes over blocks, deltas and events it knows nothing of", () => {
+    const silent: ReadonlyArray<ReadonlyArray<Event>> = [
+      block({ type: "server_tool_use", id: "srv", name: "web_search", input: {} }, json('{"query":"x"}')),
+      block({ type: "web_search_tool_result", tool_use_id: "srv", content: [] }),
+      block({ type: "brand_new" }, { type: "brand_new_delta" }),
+      [{ type: "content_block_delta", index: 7, delta: { type: "text_delta", text: "stray" } }],
+      [{ type: "content_block_stop", index: 7 }],
+      [{ type: "ping" }],
+      [{ type: "brand_new_event" }]
+    ]
+    for (const events of silent) assert.deepStrictEqual(read(events), { state: Reply.initial, parts: [] })
+    const citation = { type: "citations_delta", citation: { type: "web_search_result_location" } }
+    const parts = read(
+      block({ type: "text", text: "" }, { type: "text_delta", text: "Hi" }, citation, json("{}"))
+    ).parts
+    assert.deepStrictEqual(
+      parts.map((part) => part.type),
+      ["text-start", "text-delta", "text-end"]
+    )
+  })
+
+  it("stops at an error, and at what it cannot understand, with all that came before", () => {
+    const error = { error: { type: "overloaded_error", message: "Overloaded" } }
+    const events = [start, { type: "error", ...error }, ...block({ type: "text", text: "late" })]
+    const reading = read(events)
+    assert.strictEqual(reading.parts.length, 1)
+    assert.deepInclude(reading.broken, error)
+    const malformed = [
+      ["{", "an event of the answer is not JSON"],
+      ["{}", "an event of the answer has no type"],
+      ['{"type":"content_block_stop"}', "the event content_block_stop is malformed"],
+      [
+        '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":5}}',
+        "the event content_block_delta"
+      ],
+      ['{"type":"content_block_start","index":0,"content_block":{"type":"tool_use"}}', "the event content_block_start"]
+    ] as const
+    for (const [data, said] of malformed) assert.include(Reply.read(Reply.initial, [data]).broken, said)
+  })
+
+  it.prop(
+    "reads the same however the events are grouped",
+    [Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 }))],
+    ([at]) => {
+      const thinking = { text: "hm", signature: "sig" }
+      const calls = [{ id: "a", name: "exec", input: { command: "ls" } }]
+      const data = reply({ thinking, text: "one two three", calls }).map((event) => JSON.stringify(event))
+      const first = Reply.read(Reply.initial, data.slice(0, at))
+      const second = Reply.read(first.state, data.slice(at))
+      assert.deepStrictEqual([...first.parts, ...second.parts], Reply.read(Reply.initial, data).parts)
+    }
+  )
+})
