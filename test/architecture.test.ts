@@ -16,6 +16,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["app"], //                                 wires everything, holds no logic
   ["dashboard"], //                           a page over the API
   ["adapter", "api", "cluster"], //           adapter: providers/anthropic, tools/exec, sessions/sql, …
+  ["door"], //                                the way into a tenant, which names everything a tenant has
   ["agents"], //                              the heart
   ["contract"], //                            the root files of the folders below
   ["telemetry"],
@@ -24,6 +25,9 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
 
 /** Their root files are contracts, which may use each other; each folder inside is an adapter with a room of its own. */
 const contracts = ["approvals", "channels", "config", "providers", "sessions", "tenants", "tools"]
+
+/** The one file of `tenants` that stands above the agents; the others are contracts below them. */
+const doors: ReadonlyArray<string> = ["tenants/Tenants.ts"]
 
 /** How things live and die stands beside the floors: it imports nothing but Effect's core, and these may build on it. */
 const kernelUsers = ["main", "cli", "app", "dashboard", "adapter", "api", "cluster", "agents", "tenants", "approvals"]
@@ -134,6 +138,7 @@ const internal = ({ specifier, to }: Import): boolean => specifier.startsWith(".
 
 /** The folder of a file: `main`, `app`, `providers`, `providers/anthropic`. Only contract folders are split further. */
 const roomOf = (path: string): string => {
+  if (doors.includes(path)) return "door"
   const [first = "", second = "", third] = path.split("/")
   if (second === "") return first.replace(/\.ts$/, "")
   return third !== undefined && contracts.includes(first) ? `${first}/${second}` : first
@@ -293,6 +298,8 @@ describe("The architecture's rules", () => {
     ["agents/Agent.ts", "../kernel/Mailbox.ts"],
     ["agents/Agent.ts", "../tools/Tool.ts"],
     ["approvals/Approvals.ts", "../kernel/Mailbox.ts"],
+    ["api/Access.ts", "../tenants/Tenants.ts"],
+    ["tenants/Tenants.ts", "../agents/Directory.ts"],
     ["sessions/SessionLog.ts", "../telemetry/Signals.ts"],
     ["telemetry/Signals.ts", "../domain/Ids.ts"],
     ["domain/Ids.ts", "effect/Schema"],
@@ -308,6 +315,8 @@ describe("The architecture's rules", () => {
     ["direction", "domain/Ids.ts", "../telemetry/Signals.ts"],
     ["direction", "tools/Tool.ts", "../agents/Agent.ts"],
     ["direction", "agents/Agent.ts", "../app/App.ts"],
+    ["direction", "agents/Agent.ts", "../tenants/Tenants.ts"],
+    ["direction", "tenants/Tenant.ts", "../agents/Agents.ts"],
     ["direction", "agents/Agent.ts", "../providers/anthropic/Anthropic.ts"],
     ["direction", "tools/exec/Exec.ts", "../files/Files.ts"],
     ["direction", "providers/Provider.ts", "./anthropic/Anthropic.ts"],

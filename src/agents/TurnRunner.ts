@@ -84,7 +84,7 @@ const make = Effect.fnUntraced(function* () {
       "gen_ai.tool.call.id": call.id
     })
     const place = { type: "ToolReturned" as const, turn: turn.id, step: turn.step, call: call.id }
-    const prepared = toolbox.prepare(call.tool, call.input)
+    const prepared = toolbox.prepare(call.tool, call.input, agent.id)
     if (Result.isFailure(prepared)) {
       return { ...place, outcome: "refused" as const, output: prepared.failure.message }
     }

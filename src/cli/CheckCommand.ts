@@ -4,7 +4,7 @@ import { Command } from "effect/cli"
 import { known } from "../app/Known.ts"
 import { load } from "../config/ConfigLoader.ts"
 import { render } from "../config/Fault.ts"
-import { configFlag, configFolder, environment, jsonFlag } from "./Options.ts"
+import { configFlag, environment, folders, jsonFlag } from "./Options.ts"
 import { Failed, print, say } from "./Output.ts"
 
 export const check = Command.make(
@@ -12,7 +12,7 @@ export const check = Command.make(
   { config: configFlag, json: jsonFlag },
   Effect.fnUntraced(function* ({ config, json }) {
     const env = yield* environment
-    const folder = configFolder(config, env)
+    const folder = folders({ config }, env).config
     const loaded = yield* load(folder, env, known).pipe(
       Effect.catchTag("ConfigInvalid", ({ faults }) =>
         (json ? print(JSON.stringify({ valid: false, faults })) : say(faults.map(render).join("\n"))).pipe(

@@ -5,7 +5,7 @@ import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { Api } from "../api/Api.ts"
 import { lookup } from "../config/Environment.ts"
-import { dataFlag, dataFolder, environment } from "./Options.ts"
+import { dataFlag, environment, folders } from "./Options.ts"
 import { fail } from "./Output.ts"
 
 export const clientFlags = {
@@ -37,7 +37,7 @@ const build = (url: string, token: Redacted.Redacted) =>
 /** Finds the service and makes sure that it answers. */
 export const connect = Effect.fnUntraced(function* ({ data, token, url }: ClientOptions) {
   const env = yield* environment
-  const folder = dataFolder(data, env)
+  const folder = folders({ data }, env).data
   const address = Option.getOrUndefined(url) ?? (yield* firstLine(`${folder}/fiberclaw.url`)) ?? "http://127.0.0.1:4000"
   const secret = Option.getOrUndefined(token) ?? (yield* findToken(folder, lookup(env, "FIBERCLAW_ADMIN_TOKEN")))
   const client = yield* build(address, secret)

@@ -2,12 +2,9 @@
 import { Effect, Option } from "effect"
 import { Flag } from "effect/cli"
 import type { Environment } from "../config/Environment.ts"
-import { lookup } from "../config/Environment.ts"
+import { locations } from "../config/Overrides.ts"
 
 export const environment: Effect.Effect<Environment> = Effect.sync(() => process.env)
-
-const behind = (flag: Option.Option<string>, env: Environment, name: string, otherwise: string) =>
-  Option.getOrElse(flag, () => lookup(env, name) || otherwise)
 
 export const configFlag = Flag.optional(
   Flag.String("config").pipe(
@@ -23,10 +20,15 @@ export const dataFlag = Flag.optional(
   )
 )
 
-export const configFolder = (flag: Option.Option<string>, env: Environment) =>
-  behind(flag, env, "FIBERCLAW_CONFIG", "config")
-
-export const dataFolder = (flag: Option.Option<string>, env: Environment) => behind(flag, env, "FIBERCLAW_DATA", "data")
+/** Where the folders are, by flag, variable or default. */
+export const folders = (
+  flags: { readonly config?: Option.Option<string>; readonly data?: Option.Option<string> },
+  env: Environment
+) => {
+  const config = Option.getOrUndefined(flags.config ?? Option.none())
+  const data = Option.getOrUndefined(flags.data ?? Option.none())
+  return locations({ ...(config === undefined ? {} : { config }), ...(data === undefined ? {} : { data }) }, env)
+}
 
 export const jsonFlag = Flag.Boolean("json").pipe(
   Flag.withDescription("Print one JSON document instead of text"),

@@ -13,7 +13,7 @@ import type { ServiceConfig } from "../config/ServiceConfig.ts"
 import { version } from "../domain/Version.ts"
 import { Drain } from "../kernel/Drain.ts"
 import * as Logging from "../telemetry/Logging.ts"
-import { configFlag, configFolder, dataFlag, dataFolder, environment } from "./Options.ts"
+import { configFlag, dataFlag, environment, folders } from "./Options.ts"
 import { fail } from "./Output.ts"
 
 const flags = {
@@ -42,7 +42,7 @@ interface Given {
 
 const run = Effect.fnUntraced(function* (given: Given) {
   const env = yield* environment
-  const config = yield* load(configFolder(given.config, env), env, known).pipe(
+  const config = yield* load(folders(given, env).config, env, known).pipe(
     Effect.catchTag("ConfigInvalid", ({ faults }) => refuse(faults))
   )
   const overriding = {
@@ -57,7 +57,7 @@ const run = Effect.fnUntraced(function* (given: Given) {
   if (!isLoopback(service.http.host) && service.http.trustedProxy === undefined && service.http.insecure !== true) {
     return yield* fail(exposed(service.http.host))
   }
-  const folder = dataFolder(given.data, env)
+  const folder = folders(given, env).data
   yield* starting({ config, service, folder }, env)
 })
 

@@ -5,7 +5,7 @@
  * a fault. Hidden files and editors' backups (`.x`, `x~`) are no part of the configuration.
  */
 import { ByteSize, Effect, FileSystem, Path, type PlatformError, Schema } from "effect"
-import { AgentId, TenantId } from "../domain/Ids.ts"
+import { AgentId, TenantId, slugText } from "../domain/Ids.ts"
 import { ConfigFault } from "./Fault.ts"
 import { didYouMean } from "./Suggestion.ts"
 
@@ -34,12 +34,13 @@ const reasons: Partial<Record<string, string>> = {
   PermissionDenied: "permission denied"
 }
 
-const unreadable = (file: string) => ({ reason }: PlatformError.PlatformError) =>
-  about(file, `cannot be read: ${reasons[reason._tag] ?? "the file system refused"}`)
+const unreadable =
+  (file: string) =>
+  ({ reason }: PlatformError.PlatformError) =>
+    about(file, `cannot be read: ${reasons[reason._tag] ?? "the file system refused"}`)
 
 const isTenantId = Schema.is(TenantId)
 const isAgentId = Schema.is(AgentId)
-const slug = "1 to 63 lower-case letters, digits, - or _, starting with a letter or a digit"
 
 type Faults = Array<ConfigFault>
 
@@ -51,19 +52,19 @@ const recorded = <A, R>(read: Effect.Effect<A, ConfigFault, R>, faults: Faults, 
     })
   )
 
-const listFolder = Effect.fnUntraced(function*(folder: string, faults: Faults) {
+const listFolder = Effect.fnUntraced(function* (folder: string, faults: Faults) {
   const fileSystem = yield* FileSystem.FileSystem
   const names = yield* recorded(Effect.mapError(fileSystem.readDirectory(folder), unreadable(folder)), faults, [])
   return names.filter((name) => !name.startsWith(".") && !name.endsWith("~")).toSorted()
 })
 
 /** Which files the configuration in `directory` has, and which it should not have or lacks. */
-export const survey = Effect.fnUntraced(function*(directory: string) {
+export const survey = Effect.fnUntraced(function* (directory: string) {
   const path = yield* Path.Path
   const faults: Faults = []
   const names = yield* listFolder(directory, faults)
   if (names.includes("fiberclaw.yml")) {
-    faults.push(about(path.join(directory, "fiberclaw.yml"), "unknown file", "did you mean \"fiberclaw.yaml\"?"))
+    faults.push(about(path.join(directory, "fiberclaw.yml"), "unknown file", 'did you mean "fiberclaw.yaml"?'))
   }
   const tenants: Array<TenantFiles> = []
   const folder = path.join(directory, "tenants")
@@ -78,7 +79,7 @@ export const survey = Effect.fnUntraced(function*(directory: string) {
   return { service, tenants, faults } satisfies ConfigFiles
 })
 
-const surveyTenant = Effect.fnUntraced(function*(folder: string, id: string, faults: Faults) {
+const surveyTenant = Effect.fnUntraced(function* (folder: string, id: string, faults: Faults) {
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const type = yield* recorded(
@@ -92,7 +93,7 @@ const surveyTenant = Effect.fnUntraced(function*(folder: string, id: string, fau
     return undefined
   }
   if (!isTenantId(id)) {
-    faults.push(about(folder, `"${id}" is not the name of a tenant`, `use ${slug}`))
+    faults.push(about(folder, `"${id}" is not the name of a tenant`, `use ${slugText}`))
     return undefined
   }
   const names = yield* listFolder(folder, faults)
@@ -107,11 +108,7 @@ const surveyTenant = Effect.fnUntraced(function*(folder: string, id: string, fau
   return { id, file, agents } satisfies TenantFiles
 })
 
-const surveyAgents = Effect.fnUntraced(function*(
-  folder: string,
-  exists: boolean,
-  faults: Faults
-) {
+const surveyAgents = Effect.fnUntraced(function* (folder: string, exists: boolean, faults: Faults) {
   const path = yield* Path.Path
   const before = faults.length
   const names = exists ? yield* listFolder(folder, faults) : []
@@ -124,7 +121,7 @@ const surveyAgents = Effect.fnUntraced(function*(
     } else if (isAgentId(id)) {
       agents.set(id, file)
     } else {
-      faults.push(about(file, `"${id}" is not the name of an agent`, `use ${slug}`))
+      faults.push(about(file, `"${id}" is not the name of an agent`, `use ${slugText}`))
     }
   }
   if (agents.size === 0 && faults.length === before) {
@@ -134,7 +131,7 @@ const surveyAgents = Effect.fnUntraced(function*(
 })
 
 /** The text of a file of at most `maxFileBytes`; it must be UTF-8. */
-export const readText = Effect.fnUntraced(function*(file: string) {
+export const readText = Effect.fnUntraced(function* (file: string) {
   const fileSystem = yield* FileSystem.FileSystem
   const info = yield* Effect.mapError(fileSystem.stat(file), unreadable(file))
   if (info.type !== "File") return yield* Effect.fail(about(file, "is not a file"))

@@ -37,20 +37,16 @@ export interface LoadedConfig {
  * Loads the configuration in `directory`, or fails with all its faults in the order of the files. `known` is what
  * the running program has. Files are named in faults as `directory` is given, relative or absolute.
  */
-export const load = Effect.fn("ConfigLoader.load")(function*(directory: string, env: Environment, known: Known) {
+export const load = Effect.fn("ConfigLoader.load")(function* (directory: string, env: Environment, known: Known) {
   const files = yield* survey(directory)
   const service = files.service === undefined ? undefined : yield* readFile(files.service, ServiceConfig, env)
   const tenants = yield* Effect.forEach(files.tenants, (tenant) => readTenant(tenant, env, known))
-  const faults = inOrder([
-    ...files.faults,
-    ...service?.faults ?? [],
-    ...tenants.flatMap((tenant) => tenant.faults)
-  ])
+  const faults = inOrder([...files.faults, ...(service?.faults ?? []), ...tenants.flatMap((tenant) => tenant.faults)])
   if (Arr.isReadonlyArrayNonEmpty(faults)) return yield* new ConfigInvalid({ directory, faults })
   const loaded: LoadedConfig = {
     directory,
     service: service?.value ?? defaults,
-    tenants: new Map(tenants.flatMap(({ value }) => value === undefined ? [] : [[value.id, value]]))
+    tenants: new Map(tenants.flatMap(({ value }) => (value === undefined ? [] : [[value.id, value]])))
   }
   return loaded
 })
@@ -69,7 +65,7 @@ interface ReadFile<A> extends Read<A> {
   readonly source?: Source | undefined
 }
 
-const readFile = Effect.fnUntraced(function*<A, E>(
+const readFile = Effect.fnUntraced(function* <A, E>(
   file: string,
   schema: Schema.Codec<A, E>,
   env: Environment
@@ -84,23 +80,25 @@ const readFile = Effect.fnUntraced(function*<A, E>(
     : { source, value: decoded.success, faults }
 })
 
-const readTenant = Effect.fnUntraced(function*(
+const readTenant = Effect.fnUntraced(function* (
   files: TenantFiles,
   env: Environment,
   known: Known
 ): Effect.fn.Return<Read<TenantDefinition>, never, FileSystem.FileSystem> {
-  const tenant: ReadFile<TenantConfig> = files.file === undefined
-    ? { faults: [] }
-    : yield* readFile(files.file, TenantConfig, env)
+  const tenant: ReadFile<TenantConfig> =
+    files.file === undefined ? { faults: [] } : yield* readFile(files.file, TenantConfig, env)
   const agents = yield* Effect.forEach(files.agents, ([id, file]) =>
     Effect.map(readFile(file, AgentConfig, env), (agent) => ({ id, ...agent }))
   )
-  const between = crossCheck({
-    tenant: tenant.source,
-    agentNames: [...files.agents.keys()],
-    agents: agents.flatMap(({ source }) => source === undefined ? [] : [source])
-  }, known)
-  const byId = new Map(agents.flatMap(({ id, value }) => value === undefined ? [] : [[id, value]]))
+  const between = crossCheck(
+    {
+      tenant: tenant.source,
+      agentNames: [...files.agents.keys()],
+      agents: agents.flatMap(({ source }) => (source === undefined ? [] : [source]))
+    },
+    known
+  )
+  const byId = new Map(agents.flatMap(({ id, value }) => (value === undefined ? [] : [[id, value]])))
   return {
     value: tenant.value === undefined ? undefined : { id: files.id, config: tenant.value, agents: byId },
     faults: [...tenant.faults, ...agents.flatMap(({ faults }) => faults), ...between]

@@ -9,11 +9,16 @@ import type { ConfigFault, Path } from "./Fault.ts"
 import { renderPath } from "./Fault.ts"
 import { faultAt, keysAt, markAt, showAt, type Source, unexpected, valueAt } from "./Source.ts"
 import { didYouMean } from "./Suggestion.ts"
+import { ProviderConfig } from "./ProviderConfig.ts"
 import { LimitsConfig } from "./TenantConfig.ts"
 
 /** What the running program has and a file may name. */
 export interface Known {
   readonly tools: ReadonlyArray<string>
+  /** Kinds of providers that agents can be served by. */
+  readonly providerKinds: ReadonlyArray<string>
+  /** Kinds of channels that can be enabled. */
+  readonly channelKinds: ReadonlyArray<string>
 }
 
 export interface TenantSources {
@@ -27,13 +32,15 @@ export interface TenantSources {
 /** Every fault between the files of one tenant. */
 export const crossCheck = ({ agentNames, agents, tenant }: TenantSources, known: Known): ReadonlyArray<ConfigFault> => [
   ...agents.flatMap((agent) => toolFaults(agent, known)),
-  ...tenant === undefined ? [] : [
-    ...tooManyAgents(tenant, agentNames),
-    ...keysAt(tenant, ["channels"]).flatMap((name) => channelFaults(tenant, agentNames, ["channels", name])),
-    ...agents.flatMap((agent) =>
-      [["model"], ...indicesAt(agent, ["fallbacks"])].flatMap((path) => modelFaults(tenant, agent, path))
-    )
-  ]
+  ...(tenant === undefined
+    ? []
+    : [
+        ...tooManyAgents(tenant, agentNames),
+        ...keysAt(tenant, ["channels"]).flatMap((name) => channelFaults(tenant, agentNames, known, ["channels", name])),
+        ...agents.flatMap((agent) =>
+          [["model"], ...indicesAt(agent, ["fallbacks"])].flatMap((path) => modelFaults(tenant, agent, known, path))
+        )
+      ])
 ]
 
 const indicesAt = (source: Source, path: Path): ReadonlyArray<Path> => {
@@ -46,7 +53,9 @@ const textAt = (source: Source, path: Path): string | undefined => {
   return typeof value === "string" ? value : undefined
 }
 
-const list = (names: ReadonlyArray<string>) => names.length === 0 ? "there is none" : `one of ${names.join(", ")}`
+const list = (names: ReadonlyArray<string>) => (names.length === 0 ? "there is none" : `one of ${names.join(", ")}`)
+
+const providerKindNames: ReadonlyArray<string> = ProviderConfig.members.map((member) => member.fields.kind.schema.literal)
 
 const readLimits = Schema.decodeUnknownOption(Schema.Struct({ agents: LimitsConfig.fields.agents }))
 
@@ -62,6 +71,7 @@ const tooManyAgents = (tenant: Source, agentNames: ReadonlyArray<string>): Reado
 const channelFaults = (
   tenant: Source,
   agentNames: ReadonlyArray<string>,
+  known: Known,
   path: Path
 ): ReadonlyArray<ConfigFault> => {
   const agent = textAt(tenant, [...path, "agent"])
@@ -70,9 +80,11 @@ const channelFaults = (
     const expected = `an agent of this tenant (${list(agentNames)})`
     faults.push(unexpected(tenant, [...path, "agent"], expected, didYouMean(agent, agentNames)))
   }
-  const enabled = String(valueAt(tenant, [...path, "enabled"]) ?? true) === "true"
+  if (String(valueAt(tenant, [...path, "enabled"]) ?? true) !== "true") return faults
+  const kind = textAt(tenant, [...path, "kind"])
+  if (kind === "discord" && !known.channelKinds.includes(kind)) faults.push(noSuchChannel(tenant, path, kind))
   const token = valueAt(tenant, [...path, "token"])
-  if (enabled && valueAt(tenant, [...path, "kind"]) === "discord" && (token === undefined || token === "")) {
+  if (kind === "discord" && (token === undefined || token === "")) {
     faults.push(emptySecret(tenant, [...path, "token"], `${renderPath(path)} is enabled but has no token`))
   }
   return faults
@@ -87,12 +99,24 @@ const remedy = (source: Source, path: Path): string => {
 const emptySecret = (source: Source, path: Path, problem: string): ConfigFault =>
   faultAt(source, path, { problem, expected: "text that is not empty", hint: remedy(source, path) })
 
-const modelFaults = (tenant: Source, agent: Source, path: Path): ReadonlyArray<ConfigFault> => {
+const noSuchChannel = (tenant: Source, path: Path, kind: string) =>
+  faultAt(tenant, path, {
+    problem: `${renderPath(path)}: this version cannot connect to ${kind} yet`,
+    expected: "a channel that is not enabled",
+    hint: "set enabled: false"
+  })
+
+const modelFaults = (tenant: Source, agent: Source, known: Known, path: Path): ReadonlyArray<ConfigFault> => {
   const [provider, ...rest] = textAt(agent, path)?.split("/") ?? []
   if (provider === undefined || provider === "" || rest.join("") === "") return []
   const providers = keysAt(tenant, ["providers"])
   if (!providers.includes(provider)) {
     return [unexpected(agent, path, `a provider of this tenant (${list(providers)})`, didYouMean(provider, providers))]
+  }
+  const kind = textAt(tenant, ["providers", provider, "kind"])
+  if (kind !== undefined && providerKindNames.includes(kind) && !known.providerKinds.includes(kind)) {
+    const problem = `${renderPath(path)}: ${showAt(agent, path)} is of a provider of kind ${kind}, which cannot be used yet`
+    return [faultAt(agent, path, { problem, expected: `a provider of kind ${known.providerKinds.join(" or ")}` })]
   }
   const key = ["providers", provider, "apiKey"]
   if (valueAt(tenant, key) !== "") return []

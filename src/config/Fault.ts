@@ -54,14 +54,14 @@ export const render = (fault: ConfigFault): string => {
 /** `fallbacks[0]`, `providers.demo.kind`. */
 export const renderPath = (path: Path): string =>
   path.reduce<string>(
-    (text, key) => typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`,
+    (text, key) => (typeof key === "number" ? `${text}[${key}]` : text === "" ? String(key) : `${text}.${String(key)}`),
     ""
   )
 
 const longest = 60
 
 /** Cuts what is too long for a line. */
-export const shorten = (text: string): string => text.length <= longest ? text : `${text.slice(0, longest - 1)}…`
+export const shorten = (text: string): string => (text.length <= longest ? text : `${text.slice(0, longest - 1)}…`)
 
 /** A value of a file as a fault shows it: scalars shortened, everything else by its kind only. */
 export const show = (value: unknown): string => {
@@ -77,6 +77,6 @@ export const inOrder = (faults: ReadonlyArray<ConfigFault>): ReadonlyArray<Confi
     left.file < right.file
       ? -1
       : left.file > right.file
-      ? 1
-      : (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0)
+        ? 1
+        : (left.line ?? 0) - (right.line ?? 0) || (left.column ?? 0) - (right.column ?? 0)
   )

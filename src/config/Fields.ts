@@ -5,6 +5,7 @@
  * text as well, because that is what a placeholder leaves: `port: ${PORT:-4000}`.
  */
 import { Duration, Effect, Option, Redacted, Schema, SchemaGetter, SchemaIssue } from "effect"
+import { slug, slugText } from "../domain/Ids.ts"
 
 interface Meaning {
   /** Completes "expected …". */
@@ -21,14 +22,16 @@ interface Meaning {
 export const field = <T, E>(meaning: Meaning, type: Schema.Codec<T, E>) => {
   const { fromText, ...annotations } = meaning
   const read = Schema.decodeUnknownOption(type)
-  const written = (value: unknown) => typeof value === "string" && fromText !== undefined ? fromText(value) : value
+  const written = (value: unknown) => (typeof value === "string" && fromText !== undefined ? fromText(value) : value)
   const refuse = () => Effect.fail(new SchemaIssue.InvalidValue(annotations))
-  return Schema.Unknown.pipe(Schema.decodeTo(Schema.toType(type), {
-    decode: SchemaGetter.transformEffect((value: unknown) =>
-      Option.match(read(written(value)), { onNone: refuse, onSome: Effect.succeed })
-    ),
-    encode: SchemaGetter.transform((value: T): unknown => Schema.encodeSync(type)(value))
-  }))
+  return Schema.Unknown.pipe(
+    Schema.decodeTo(Schema.toType(type), {
+      decode: SchemaGetter.transformEffect((value: unknown) =>
+        Option.match(read(written(value)), { onNone: refuse, onSome: Effect.succeed })
+      ),
+      encode: SchemaGetter.transform((value: T): unknown => Schema.encodeSync(type)(value))
+    })
+  )
 }
 
 /** What a field is when the file does not have it. */
@@ -40,8 +43,9 @@ export const section = <S extends Schema.Codec<unknown, unknown>>(fields: S) =>
   fields.pipe(otherwise<S>(Schema.decodeUnknownSync(fields)({})))
 
 const numeral = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i
-const numberFromText = (text: string): unknown => numeral.test(text) ? Number(text) : text
-const booleanFromText = (text: string): unknown => text === "true" ? true : text === "false" ? false : text
+const numberFromText = (text: string): unknown => (numeral.test(text) ? Number(text) : text)
+/** Reads `true` and `false`; other text stays text. */
+export const booleanFromText = (text: string): unknown => (text === "true" ? true : text === "false" ? false : text)
 
 /** `true` or `false`. */
 export const Flag = field({ expected: "true or false", fromText: booleanFromText }, Schema.Boolean)
@@ -77,7 +81,7 @@ export const choice = <const Words extends ReadonlyArray<string>>(words: Words) 
 
 /** A finite time, 0 or longer, such as `30 seconds`. */
 export const Time = field(
-  { expected: "a time such as \"30 seconds\" or \"500 millis\"" },
+  { expected: 'a time such as "30 seconds" or "500 millis"' },
   Schema.DurationFromString.check(
     Schema.makeFilter((time) => Duration.isFinite(time) && Duration.isGreaterThanOrEqualTo(time, Duration.zero))
   )
@@ -97,11 +101,5 @@ export const Secret = field({ expected: "text", secret: true }, Schema.RedactedF
 /** No secret. */
 export const noSecret = Redacted.make("")
 
-const slug = /^[a-z0-9][a-z0-9_-]{0,62}$/
-
 /** The name a provider or channel has in its tenant's file. */
-export const Name = Schema.String.check(
-  Schema.isPattern(slug, {
-    expected: "1 to 63 lower-case letters, digits, - or _, starting with a letter or a digit"
-  })
-)
+export const Name = Schema.String.check(Schema.isPattern(slug, { expected: slugText }))

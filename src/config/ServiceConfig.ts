@@ -4,7 +4,7 @@
  * Every field has a default, so the file may be empty or absent.
  */
 import { Duration, Schema } from "effect"
-import { choice, count, field, Flag, otherwise, Port, section, Text, Time } from "./Fields.ts"
+import { booleanFromText, choice, count, field, Flag, otherwise, Port, section, Text, Time } from "./Fields.ts"
 
 /** The least severe messages that are logged. */
 export const LogLevel = choice(["trace", "debug", "info", "warn", "error", "fatal"])
@@ -15,10 +15,7 @@ export const LogFormat = choice(["json", "pretty"])
 export type LogFormat = typeof LogFormat.Type
 
 const TrustedProxy = field(
-  {
-    expected: "true, false or the address of a proxy",
-    fromText: (text) => text === "true" ? true : text === "false" ? false : text
-  },
+  { expected: "true, false or the address of a proxy", fromText: booleanFromText },
   Schema.Union([Schema.Boolean, Schema.NonEmptyString])
 )
 

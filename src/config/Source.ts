@@ -51,7 +51,7 @@ export const keysAt = (source: Source, path: Path): ReadonlyArray<string> => {
 /** Where the value at `path` stands, or the nearest thing around it that does; undefined if nothing has a place. */
 export const placeOf = (source: Source, path: Path, of: "key" | "value" = "value"): Position | undefined => {
   const mark = markAt(source, path)
-  if (mark !== undefined) return of === "key" ? mark.key ?? mark.value : mark.value
+  if (mark !== undefined) return of === "key" ? (mark.key ?? mark.value) : mark.value
   return path.length === 0 ? undefined : placeOf(source, path.slice(0, -1))
 }
 

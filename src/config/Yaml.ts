@@ -98,11 +98,13 @@ const readNode = (reading: Reading, node: unknown, path: Path, place: Position):
 }
 
 const readPairs = (reading: Reading, items: ReadonlyArray<Pair>, path: Path, place: Position) =>
-  Object.fromEntries(items.map(({ key, value }): [string, unknown] => {
-    const name = isScalar(key) ? String(key.value) : ""
-    const keyPlace = placeOf(reading, key) ?? place
-    return [name, read(reading, value, [...path, name], keyPlace, keyPlace)]
-  }))
+  Object.fromEntries(
+    items.map(({ key, value }): [string, unknown] => {
+      const name = isScalar(key) ? String(key.value) : ""
+      const keyPlace = placeOf(reading, key) ?? place
+      return [name, read(reading, value, [...path, name], keyPlace, keyPlace)]
+    })
+  )
 
 const readText = (reading: Reading, written: string, path: Path, place: Position): Found => {
   const { malformed, missing, names, text } = expand(written, reading.env)

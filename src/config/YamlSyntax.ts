@@ -10,7 +10,7 @@ const sentences: Partial<Record<ErrorCode, readonly [problem: string, hint?: str
   BAD_DQ_ESCAPE: ["unknown escape in double quotes", "use single quotes to keep a \\ as it is"],
   BAD_INDENT: ["wrong indentation, or a bracket that is never closed"],
   BAD_SCALAR_START: ["a plain value cannot begin with this character", "put the value in quotes"],
-  BLOCK_AS_IMPLICIT_KEY: ["a second \":\" on one line", "put the value in quotes, or the mapping on lines of its own"],
+  BLOCK_AS_IMPLICIT_KEY: ['a second ":" on one line', "put the value in quotes, or the mapping on lines of its own"],
   DUPLICATE_KEY: ["duplicate key", "keep one of them"],
   MISSING_CHAR: ["a quote, bracket or colon is missing"],
   MULTIPLE_DOCS: ["a second document", "keep one document in a file"],
@@ -25,7 +25,7 @@ const harmless: ReadonlySet<ErrorCode> = new Set(["DUPLICATE_KEY", "NON_STRING_K
 
 const describe = (text: string, code: ErrorCode, [start, end]: readonly [number, number]) => {
   if (text[start] === "{" && text[start - 1] === "$") {
-    return { problem: "a placeholder inside { } or [ ] needs quotes", hint: "write \"${NAME}\" with the quotes" }
+    return { problem: "a placeholder inside { } or [ ] needs quotes", hint: 'write "${NAME}" with the quotes' }
   }
   const [problem, hint] = sentences[code] ?? ["not valid YAML"]
   const key = code === "DUPLICATE_KEY" ? /^[\w-]+/.exec(text.slice(start, Math.max(end, start + 64)))?.[0] : undefined

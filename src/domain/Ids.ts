@@ -4,13 +4,15 @@
  */
 import { Schema } from "effect"
 
-const slug = /^[a-z0-9][a-z0-9_-]{0,62}$/
+/** What names of tenants and agents, which are names of files too, look like. */
+export const slug = /^[a-z0-9][a-z0-9_-]{0,62}$/
+export const slugText = "1 to 63 lower-case letters, digits, - or _, starting with a letter or a digit"
+
 const opaque = /^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$/
 
 const named = (pattern: RegExp, expected: string) =>
   Schema.String.check(Schema.isPattern(pattern, { expected, message: `Expected ${expected}` }))
 
-const slugText = "1 to 63 lower-case letters, digits, - or _, starting with a letter or a digit"
 const opaqueText = "1 to 128 letters, digits or . _ : @ + -, starting with a letter or a digit"
 
 /** A tenant's folder name: 1 to 63 lower-case letters, digits, `-` or `_`. */

@@ -66,13 +66,10 @@ export class Family<R> implements Keeper<R> {
 
   start(spec: ChildSpec<R>): Effect.Effect<void, ChildAlreadyRunning | ChildStartFailed> {
     return Effect.suspend((): Effect.Effect<void, ChildAlreadyRunning | ChildStartFailed> => {
-      const { path: supervisor } = this.options
-      if (this.#closed) {
-        return this.#notStarted(spec.id, "the supervisor has been stopped")
-      }
+      if (this.#closed) return this.#notStarted(spec.id, "the supervisor has been stopped")
       const present = this.children.get(spec.id)
       if (present !== undefined && !present.isDown) {
-        return new ChildAlreadyRunning({ supervisor, id: spec.id, state: present.state })
+        return new ChildAlreadyRunning({ supervisor: this.options.path, id: spec.id, state: present.state })
       }
       const child = this.#add(spec, present?.dynamic ?? true)
       this.#bringUp(child)
@@ -105,11 +102,10 @@ export class Family<R> implements Keeper<R> {
     this.#enter("stopping")
     const youngestFirst = [...this.children.values()].reverse()
     const isFree = (child: Child<R>) => child.dynamic && this.options.strategy === "one_for_one"
-    const told = youngestFirst.filter(isFree).map((child) => [child, signal(child, this.now)] as const)
-    const inTurn = youngestFirst.filter((child) => !isFree(child))
+    const stop = (child: Child<R>) => this.#stop(child)
     return Effect.andThen(
-      Effect.forEach(told, ([child, fiber]) => this.#settled(child, fiber), { concurrency: "unbounded", discard: true }),
-      Effect.forEach(inTurn, (child) => this.#stop(child), { discard: true })
+      Effect.forEach(youngestFirst.filter(isFree), stop, { concurrency: "unbounded", discard: true }),
+      Effect.forEach(youngestFirst.filter((child) => !isFree(child)), stop, { discard: true })
     )
   }).pipe(
     Effect.andThen(Effect.sync(() => this.#enter("stopped"))),
@@ -124,8 +120,8 @@ export class Family<R> implements Keeper<R> {
     child.everStarted = true
     child.startedAt = this.now
     child.enter("running", child.startedAt)
-    this.#answer(child, () => Effect.void)
     this.#advance()
+    this.#answer(child, Effect.void)
   }
 
   releasing(child: Child<R>): void {
@@ -176,10 +172,11 @@ export class Family<R> implements Keeper<R> {
     return new ChildStartFailed({ supervisor: this.options.path, id, reason })
   }
 
-  #answer(child: Child<R>, answer: () => Effect.Effect<void, ChildStartFailed>): void {
-    if (child.waiter === undefined) return
-    Deferred.doneUnsafe(child.waiter, answer())
+  /** Last in every step, because whoever waits goes on at once. */
+  #answer(child: Child<R>, answer: Effect.Effect<void, ChildStartFailed>): void {
+    const { waiter } = child
     child.waiter = undefined
+    if (waiter !== undefined) Deferred.doneUnsafe(waiter, answer)
   }
 
   /** Runs a step to its end, in a fiber that the supervisor's Scope waits for. */
@@ -204,14 +201,9 @@ export class Family<R> implements Keeper<R> {
   #stop(child: Child<R>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const fiber = signal(child, this.now)
-      if (fiber === undefined) this.#layDown(child)
-      return this.#settled(child, fiber)
-    })
-  }
-
-  #settled(child: Child<R>, fiber: AnyFiber | undefined): Effect.Effect<void> {
-    return settled(child, fiber, () => {
-      if (child.fiber === fiber) this.#layDown(child)
+      return settled(child, fiber, () => {
+        if (child.fiber === fiber) this.#layDown(child)
+      })
     })
   }
 
@@ -221,8 +213,9 @@ export class Family<R> implements Keeper<R> {
     child.fiber = undefined
     child.enter(intent === "paused" || intent === "parked" ? intent : "stopped", this.now)
     if (intent === "up" && !this.#closed) return
-    this.#answer(child, () => this.#notStarted(id, "stopped before it had started"))
     if (dynamic && child.isDown && this.children.get(id) === child) this.children.delete(id)
+    if (child.waiter === undefined) return
+    this.#answer(child, child.startFailure ?? this.#notStarted(id, "stopped before it had started"))
   }
 
   #bringUp(child: Child<R>): void {
@@ -247,6 +240,7 @@ export class Family<R> implements Keeper<R> {
     const wait = child.notBefore - this.now
     child.stopping = false
     child.startedAt = undefined
+    child.startFailure = undefined
     child.enter(wait > 0 ? "backing off" : "starting", this.now)
     const scope = Scope.makeUnsafe()
     const context = this.options.context.pipe(Context.add(ParentNode, child), Context.add(Scope.Scope, scope))
@@ -284,7 +278,7 @@ export class Family<R> implements Keeper<R> {
     if (child.stopping || this.#closed) return this.#layDown(child)
     child.fiber = undefined
     if (child.startedAt === undefined && Exit.isFailure(exit)) {
-      this.#answer(child, () => ChildStartFailed.from(this.options.path, child.spec.id, exit.cause))
+      child.startFailure = ChildStartFailed.from(this.options.path, child.spec.id, exit.cause)
     }
     switch (verdict._tag) {
       case "Restart":
@@ -294,7 +288,7 @@ export class Family<R> implements Keeper<R> {
       case "GiveUp":
         return this.#giveUp(child, exit)
       case "StartFailed":
-        return this.#refuse(child, exit)
+        return this.#refuse(child)
       default:
         child.intent = "finished"
         this.#layDown(child)
@@ -304,6 +298,7 @@ export class Family<R> implements Keeper<R> {
 
   #again(child: Child<R>, which: Which): void {
     const { backoff, context, intensity } = this.options
+    const { startFailure } = child
     const isSteady = child.startedAt !== undefined && this.now - child.startedAt >= intensity.within
     child.attempt = isSteady ? 1 : child.attempt + 1
     const random = Context.get(context, Random.Random).nextDoubleUnsafe()
@@ -313,8 +308,10 @@ export class Family<R> implements Keeper<R> {
       companion.notBefore = notBefore
       companion.intent = intentAfter(companion.intent, companion.spec.restart)
     }
+    child.enter("stopped", this.now)
     if (which === "one") this.#bringUp(child)
     else this.#halt(companions)
+    if (startFailure !== undefined) this.#answer(child, startFailure)
   }
 
   #park(child: Child<R>): void {
@@ -341,13 +338,11 @@ export class Family<R> implements Keeper<R> {
   }
 
   /** A first start failed: a dynamic child is forgotten, any other keeps its supervisor from starting. */
-  #refuse(child: Child<R>, exit: Exit.Exit<unknown, unknown>): void {
-    const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-    const failed = ChildStartFailed.from(this.options.path, child.spec.id, cause)
+  #refuse(child: Child<R>): void {
+    const failed = child.startFailure ?? this.#notStarted(child.spec.id, "it ended")
     if (this.state === "starting") {
-      return this.#end(child, Effect.void, () => Deferred.doneUnsafe(this.booted, Exit.fail(failed)))
+      return this.#end(child, Effect.void, () => Deferred.doneUnsafe(this.booted, failed))
     }
-    child.startFailure = failed
     child.intent = "stopped"
     this.#layDown(child)
     this.#advance()

@@ -9,9 +9,9 @@ import type { Effect as EffectType, Fiber } from "effect"
 import { Cause, Context, Deferred, Effect, Exit, Schema, Scope } from "effect"
 
 /** A fiber that was to run as long as its child has ended. */
-export class FiberEnded extends Schema.TaggedError<FiberEnded>()("FiberEnded", { name: Schema.String }) {
+export class FiberEnded extends Schema.TaggedError<FiberEnded>()("FiberEnded", { fiber: Schema.String }) {
   override get message(): string {
-    return `${this.name} ended although its child lives on`
+    return `${this.fiber} ended although its child lives on`
   }
 }
 
@@ -64,5 +64,5 @@ const faultOf = (
   mustNotEnd: string | undefined
 ): Cause.Cause<unknown> | undefined => {
   if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return exit.cause
-  return mustNotEnd === undefined ? undefined : Cause.fail(new FiberEnded({ name: mustNotEnd }))
+  return mustNotEnd === undefined ? undefined : Cause.fail(new FiberEnded({ fiber: mustNotEnd }))
 }

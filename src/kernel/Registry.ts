@@ -7,9 +7,9 @@ import type { Scope } from "effect"
 import { Effect, Option, Schema } from "effect"
 
 /** The name leads to another handle. */
-export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", { name: Schema.String }) {
+export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", { taken: Schema.String }) {
   override get message(): string {
-    return `The name "${this.name}" is taken`
+    return `The name "${this.taken}" is taken`
   }
 }
 
@@ -27,7 +27,7 @@ export const make = <A>(): Effect.Effect<Registry<A>> =>
     const handles = new Map<string, A>()
     const claim = (name: string, handle: A) =>
       Effect.suspend(() => {
-        if (handles.has(name)) return new NameTaken({ name })
+        if (handles.has(name)) return new NameTaken({ taken: name })
         handles.set(name, handle)
         return Effect.void
       })

@@ -55,7 +55,7 @@ export interface Supervisor<in R = never> {
 }
 
 /** Starts a supervisor that lives until the Scope closes. When a child's first start fails, nothing is left of it. */
-export const make = Effect.fnUntraced(function*<R = never>(options: SupervisorOptions<R>) {
+export const make = Effect.fn("Supervisor.make")(function*<R = never>(options: SupervisorOptions<R>) {
   const children = options.children ?? []
   if (new Set(children.map(({ id }) => id)).size < children.length) {
     return yield* Effect.die(new Error(`Two children of ${options.name} have the same id`))

@@ -68,15 +68,9 @@ export class SessionStore extends Context.Service<
       events: readonly [NewSessionEvent, ...ReadonlyArray<NewSessionEvent>]
     ): Effect.Effect<ReadonlyArray<SessionEvent>, AppendConflict | DuplicateMessage | StoreUnavailable>
     /** The events of a session behind `after`, oldest first; none for a session that is not there. */
-    read(
-      session: SessionId,
-      page: Page<number>
-    ): Effect.Effect<ReadonlyArray<SessionEvent>, StoreUnavailable>
+    read(session: SessionId, page: Page<number>): Effect.Effect<ReadonlyArray<SessionEvent>, StoreUnavailable>
     /** Where the message with this external id is, if it was ever accepted. */
-    accepted(
-      channel: string,
-      externalId: string
-    ): Effect.Effect<Option.Option<DuplicateMessage>, StoreUnavailable>
+    accepted(channel: string, externalId: string): Effect.Effect<Option.Option<DuplicateMessage>, StoreUnavailable>
     /** One session, if it exists. */
     session(id: SessionId): Effect.Effect<Option.Option<SessionSummary>, StoreUnavailable>
     /** Sessions in the order of their ids. */
@@ -92,7 +86,10 @@ export class SessionStore extends Context.Service<
   }
 >()("fiberclaw/sessions/SessionStore") {
   /** Keeps the logs in memory only: they end with the layer's Scope. */
-  static readonly layerMemory: Layer.Layer<SessionStore> = Layer.effect(SessionStore, Effect.sync(() => makeMemory()))
+  static readonly layerMemory: Layer.Layer<SessionStore> = Layer.effect(
+    SessionStore,
+    Effect.sync(() => makeMemory())
+  )
 }
 
 /** What the caller of an append is told. A session whose first events name no agent is a mistake in our own code. */
@@ -133,12 +130,14 @@ const makeMemory = () => {
   }
 
   const append: SessionStore["Service"]["append"] = Effect.fn("SessionStore.append")(
-    function*(session, after, events) {
+    function* (session, after, events) {
       const request = { session, after, events }
       const changes = noChanges()
       const admission = admit({ sessions, messages }, changes, request, DateTime.formatIso(yield* DateTime.now))
       if (admission._tag === "Admitted") {
-        logs.set(session, [...(logs.get(session) ?? []), ...admission.events])
+        const log = logs.get(session)
+        if (log === undefined) logs.set(session, [...admission.events])
+        else for (const event of admission.events) log.push(event)
         keep(changes)
       }
       return yield* answerTo(request, admission)
@@ -161,13 +160,19 @@ const makeMemory = () => {
     session: (id) => Effect.sync(() => Option.map(Option.fromUndefinedOr(sessions.get(id)), summary)),
     sessions: ({ after = "", limit }) =>
       Effect.sync(() =>
-        sortedBy(sessions.values(), ({ id }) => id).filter(({ id }) => id > after).slice(0, limit).map(summary)
+        sortedBy(sessions.values(), ({ id }) => id)
+          .filter(({ id }) => id > after)
+          .slice(0, limit)
+          .map(summary)
       ),
     unfinished: Effect.sync(() => sortedBy(new Set(unended().map(({ session }) => session)), (id) => id)),
     count: Effect.sync(() => sessions.size),
     approvals: Effect.sync(() => {
       const open = Array.from(records.values()).filter(({ settled }) => settled === undefined)
-      return sortedBy(open.map(({ approval }) => approval), ({ askedAt, id }) => `${askedAt} ${id}`)
+      return sortedBy(
+        open.map(({ approval }) => approval),
+        ({ askedAt, id }) => `${askedAt} ${id}`
+      )
     }),
     approval: (id) => Effect.sync(() => Option.fromUndefinedOr(records.get(id)))
   })

@@ -57,7 +57,7 @@ export interface Tool {
  * A tool from its parts. A key the schema does not know is refused, so that a model never believes an option was
  * obeyed that does not exist; all faults of an input are reported at once.
  */
-export const make = <const Name extends string, Parameters extends Schema.Codec<any, any>>(options: {
+export const make = <const Name extends string, Parameters extends Schema.Codec<unknown, unknown>>(options: {
   readonly name: Name
   readonly description: string
   readonly parameters: Parameters

@@ -29,23 +29,21 @@ export interface ToolOutcome {
   readonly output: string
 }
 
-export class Toolbox extends Context.Service<Toolbox, {
-  /** The tool of this name. */
-  find(name: string): Option.Option<Tool>
-  /** Every name, in the order the tools were given. */
-  readonly names: ReadonlyArray<string>
-  /** What the model is told about these tools, in the order asked for; a name nobody has is left out. */
-  definitions(names: ReadonlyArray<string>): ReadonlyArray<AiTool.Any>
-  /** Decodes and judges a call without running anything. The agent, when given, is named in the summary. */
-  prepare(
-    name: string,
-    input: unknown,
-    agent?: AgentId
-  ): Result.Result<PreparedCall, ToolUnknown | ToolInputInvalid>
-}>()("fiberclaw/tools/Toolbox") {
+export class Toolbox extends Context.Service<
+  Toolbox,
+  {
+    /** The tool of this name. */
+    find(name: string): Option.Option<Tool>
+    /** Every name, in the order the tools were given. */
+    readonly names: ReadonlyArray<string>
+    /** What the model is told about these tools, in the order asked for; a name nobody has is left out. */
+    definitions(names: ReadonlyArray<string>): ReadonlyArray<AiTool.Any>
+    /** Decodes and judges a call without running anything. The agent, when given, is named in the summary. */
+    prepare(name: string, input: unknown, agent?: AgentId): Result.Result<PreparedCall, ToolUnknown | ToolInputInvalid>
+  }
+>()("fiberclaw/tools/Toolbox") {
   /** A toolbox of these tools. Of several with one name, the last is meant. */
-  static readonly layerOf = (tools: ReadonlyArray<Tool>): Layer.Layer<Toolbox> =>
-    Layer.sync(Toolbox, () => make(tools))
+  static readonly layerOf = (tools: ReadonlyArray<Tool>): Layer.Layer<Toolbox> => Layer.sync(Toolbox, () => make(tools))
 }
 
 const make = (tools: ReadonlyArray<Tool>): Toolbox["Service"] => {
@@ -59,18 +57,21 @@ const make = (tools: ReadonlyArray<Tool>): Toolbox["Service"] => {
 }
 
 /** Runs a prepared call in a Scope of its own, for at most its time-out. */
-export const runTool = Effect.fn("Toolbox.runTool")(function*(prepared: PreparedCall, context: ToolContext) {
+export const runTool = Effect.fn("Toolbox.runTool")(function* (prepared: PreparedCall, context: ToolContext) {
   return yield* bounded(prepared, context, () => prepared.run(context))
 })
 
 /** Asks what became of an earlier run with the same key, under the same bounds as a run. */
-export const queryTool = Effect.fn("Toolbox.queryTool")(function*(prepared: PreparedCall, context: ToolContext) {
+export const queryTool = Effect.fn("Toolbox.queryTool")(function* (prepared: PreparedCall, context: ToolContext) {
   return yield* bounded(prepared, context, () => prepared.query?.(context) ?? cannotTell)
 })
 
 const cannotTell = new ToolFailed({ message: "This tool cannot tell what became of an earlier run." })
 
-const failed = (output: string): ToolOutcome => ({ outcome: "failed", output: cutMiddle(storable(output), maximumOutput) })
+const failed = (output: string): ToolOutcome => ({
+  outcome: "failed",
+  output: cutMiddle(storable(output), maximumOutput)
+})
 
 const bounded = (
   prepared: PreparedCall,
@@ -78,10 +79,12 @@ const bounded = (
   run: () => Effect.Effect<string, ToolFailed, Scope.Scope>
 ): Effect.Effect<ToolOutcome> =>
   Effect.scoped(Effect.suspend(run)).pipe(
-    Effect.map((output): ToolOutcome => ({
-      outcome: "succeeded",
-      output: cutMiddle(storable(output), maximumOutput)
-    })),
+    Effect.map(
+      (output): ToolOutcome => ({
+        outcome: "succeeded",
+        output: cutMiddle(storable(output), maximumOutput)
+      })
+    ),
     Effect.timeoutOrElse({ duration: prepared.timeout, orElse: () => Effect.succeed(tooLong(prepared)) }),
     Effect.catchTag("ToolFailed", (error) => Effect.succeed(failed(error.message))),
     Effect.catchCause((cause) => broke(cause, context))
@@ -90,7 +93,7 @@ const bounded = (
 const tooLong = (prepared: PreparedCall) =>
   failed(`The tool was stopped after ${Duration.toSeconds(prepared.timeout)} s; what it had done by then is unknown.`)
 
-const broke = Effect.fnUntraced(function*(cause: Cause.Cause<never>, context: ToolContext) {
+const broke = Effect.fnUntraced(function* (cause: Cause.Cause<never>, context: ToolContext) {
   if (Cause.hasDies(cause)) {
     const { agent, call, session } = context
     yield* Effect.annotateLogs(Effect.logError("tool broke", cause), { agent, session, call })

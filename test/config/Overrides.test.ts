@@ -28,13 +28,16 @@ describe("Overrides", () => {
     const bad = { FIBERCLAW_HOST: " ", FIBERCLAW_PORT: "70000", FIBERCLAW_LOG_LEVEL: "inf" }
     const faults = Result.getOrThrow(Result.flip(override(defaults, { flags: { logFormat: "xml" }, env: bad })))
     assert.deepStrictEqual(faults.map(render), [
-      "environment variable FIBERCLAW_HOST: expected text that is not empty, got \" \"",
-      "environment variable FIBERCLAW_PORT: expected a port number (0 to 65535), got \"70000\"",
-      "environment variable FIBERCLAW_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, got \"inf\", "
-      + "did you mean \"info\"?",
-      "flag --log-format: expected one of json, pretty, got \"xml\""
+      'environment variable FIBERCLAW_HOST: expected text that is not empty, got " "',
+      'environment variable FIBERCLAW_PORT: expected a port number (0 to 65535), got "70000"',
+      'environment variable FIBERCLAW_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, got "inf", ' +
+        'did you mean "info"?',
+      'flag --log-format: expected one of json, pretty, got "xml"'
     ])
-    assert.deepStrictEqual(faults.map(({ path }) => path), ["http.host", "http.port", "log.level", "log.format"])
+    assert.deepStrictEqual(
+      faults.map(({ path }) => path),
+      ["http.host", "http.port", "log.level", "log.format"]
+    )
   })
 
   it("finds the folders by flag, environment, default", () => {

@@ -7,28 +7,28 @@ const faultsOf = (text: string) => parse("f.yaml", text, {}).faults.map(render)
 
 describe("Yaml", () => {
   it.for([
-    ["a: 1\nb: 2\na: 3", ["f.yaml:3:1: duplicate key \"a\"; keep one of them"]],
+    ["a: 1\nb: 2\na: 3", ['f.yaml:3:1: duplicate key "a"; keep one of them']],
     ["a:\n\tb: 1", ["f.yaml:2:1: a tab is used as indentation; use spaces"]],
     ["a: 1\n---\nb: 2", ["f.yaml:2:1: a second document; keep one document in a file"]],
     ["a: !secret x\nb: !!binary aGk=", ["f.yaml:1:4: unknown tag; remove it", "f.yaml:2:4: unknown tag; remove it"]],
-    ["a: {k: ${X}}", [
-      "f.yaml:1:9: a placeholder inside { } or [ ] needs quotes; write \"${NAME}\" with the quotes"
-    ]],
+    ["a: {k: ${X}}", ['f.yaml:1:9: a placeholder inside { } or [ ] needs quotes; write "${NAME}" with the quotes']],
     ["a: 'open", ["f.yaml:1:9: a quote, bracket or colon is missing"]],
-    ["a: b: c", [
-      "f.yaml:1:4: a second \":\" on one line; put the value in quotes, or the mapping on lines of its own"
-    ]],
+    ["a: b: c", ['f.yaml:1:4: a second ":" on one line; put the value in quotes, or the mapping on lines of its own']],
     ["a: @home", ["f.yaml:1:4: a plain value cannot begin with this character; put the value in quotes"]],
-    ["a: \"\\q\"", ["f.yaml:1:5: unknown escape in double quotes; use single quotes to keep a \\ as it is"]],
+    ['a: "\\q"', ["f.yaml:1:5: unknown escape in double quotes; use single quotes to keep a \\ as it is"]],
     ["a: [1, 2", ["f.yaml:1:9: wrong indentation, or a bracket that is never closed"]],
     ["  a: 1\n b: 2", ["f.yaml:2:2: not valid YAML"]],
     ["? [x]\n: 1", ["f.yaml:1:3: a key that is not text"]],
     ["a: *b", ["f.yaml:1:4: alias *b has no anchor; write &b before it"]],
     ["a: &a [*a]", ["f.yaml:1:8: more than 100 aliases; write less"]],
-    ["a: x\nb: ${NO}", ["f.yaml:2:4: environment variable NO is not set; set it, or give a default as in ${NAME:-default}"]],
-    ["a: [\n  \"${b.c}\"]", [
-      "f.yaml:2:3: a ${ begins no placeholder; write ${NAME} or ${NAME:-default}, and $${ for a literal ${"
-    ]]
+    [
+      "a: x\nb: ${NO}",
+      ["f.yaml:2:4: environment variable NO is not set; set it, or give a default as in ${NAME:-default}"]
+    ],
+    [
+      'a: [\n  "${b.c}"]',
+      ["f.yaml:2:3: a ${ begins no placeholder; write ${NAME} or ${NAME:-default}, and $${ for a literal ${"]
+    ]
   ] as const)("says where and how %j is wrong", ([text, expected]) => {
     assert.deepStrictEqual(faultsOf(text), [...expected])
   })

@@ -2,7 +2,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Environment } from "../../src/config/Environment.ts"
-import { agentYaml, faultsOf, FolderLayer, minimal, tenantYaml } from "./folder.ts"
+import { agentYaml, faultsOf, FolderLayer, known, minimal, tenantYaml } from "./folder.ts"
 
 const tenant = "tenants/default/tenant.yaml"
 const main = "tenants/default/agents/main.yaml"
@@ -32,7 +32,7 @@ const cases: ReadonlyArray<Case> = [
     env: { PORT: "abc" },
     faults: [
       "2:9: http.port: expected a port number (0 to 65535), got the value of ${PORT}",
-      "3:13: http.insecure: expected true or false, got \"yes\""
+      '3:13: http.insecure: expected true or false, got "yes"'
     ]
   },
   {
@@ -40,15 +40,15 @@ const cases: ReadonlyArray<Case> = [
     text: "http:\n  port: ${PORT}\nlog: { level: inf, format: XML }",
     faults: [
       "2:9: environment variable PORT is not set; set it, or give a default as in ${NAME:-default}",
-      "3:15: log.level: expected one of trace, debug, info, warn, error, fatal, got \"inf\", did you mean \"info\"?",
-      "3:28: log.format: expected one of json, pretty, got \"XML\""
+      '3:15: log.level: expected one of trace, debug, info, warn, error, fatal, got "inf", did you mean "info"?',
+      '3:28: log.format: expected one of json, pretty, got "XML"'
     ]
   },
   {
     file: "fiberclaw.yaml",
     text: "drain: 30\nhttp: { host: 1 }",
     faults: [
-      "1:8: drain: expected a time such as \"30 seconds\" or \"500 millis\", got 30",
+      '1:8: drain: expected a time such as "30 seconds" or "500 millis", got 30',
       "2:15: http.host: expected text that is not empty, got 1; put it in quotes"
     ]
   },
@@ -61,8 +61,8 @@ const cases: ReadonlyArray<Case> = [
     file: tenant,
     text: "name: ''\nproviders:\n  demo: { kind: scripted, apiKey: x }\n  Open AI: { kind: scripted }",
     faults: [
-      "1:7: name: expected text that is not empty, got \"\"",
-      "3:27: unknown key \"apiKey\"; expected one of kind",
+      '1:7: name: expected text that is not empty, got ""',
+      '3:27: unknown key "apiKey"; expected one of kind',
       `4:3: "Open AI" ${name}`
     ]
   },
@@ -70,8 +70,8 @@ const cases: ReadonlyArray<Case> = [
     file: tenant,
     text: `${tenantYaml}  a: { kind: antropic }\n  b: { kinds: scripted }\n  c: sk-secret\n  d: { kind: [x] }`,
     faults: [
-      "4:14: providers.a.kind: expected one of anthropic, openai, scripted, got \"antropic\", did you mean \"anthropic\"?",
-      "5:6: missing key \"providers.b.kind\"; expected one of anthropic, openai, scripted",
+      '4:14: providers.a.kind: expected one of anthropic, openai, scripted, got "antropic", did you mean "anthropic"?',
+      '5:6: missing key "providers.b.kind"; expected one of anthropic, openai, scripted',
       "6:6: providers.c: expected a mapping, got a single value",
       "7:14: providers.d.kind: expected one of anthropic, openai, scripted, got a list"
     ]
@@ -85,9 +85,9 @@ const cases: ReadonlyArray<Case> = [
     file: tenant,
     text: `${tenantYaml}  a:\n    kind: anthropic\n    apikey: sk-secret\n    baseUrl: ftp://x\n    retry: { attempts: 0 }`,
     faults: [
-      "5:5: missing key \"providers.a.apiKey\"",
-      "6:5: unknown key \"apikey\", did you mean \"apiKey\"?",
-      "7:14: providers.a.baseUrl: expected an http or https URL without a user or password in it, got \"ftp://x\"",
+      '5:5: missing key "providers.a.apiKey"',
+      '6:5: unknown key "apikey", did you mean "apiKey"?',
+      '7:14: providers.a.baseUrl: expected an http or https URL without a user or password in it, got "ftp://x"',
       "8:24: providers.a.retry.attempts: expected a whole number, 1 or more, got 0"
     ]
   },
@@ -97,8 +97,8 @@ const cases: ReadonlyArray<Case> = [
     env: { URL: "https://user:sk-secret@host" },
     faults: [
       "4:30: providers.a.apiKey: expected text; put it in quotes",
-      "4:46: providers.a.baseUrl: expected an http or https URL without a user or password in it, "
-      + "got the value of ${URL}",
+      "4:46: providers.a.baseUrl: expected an http or https URL without a user or password in it, " +
+        "got the value of ${URL}",
       "4:64: providers.a.models: expected a list, got a single value",
       "4:96: providers.a.limits.requestsPerMinute: expected a whole number, 1 or more, got 1.5"
     ]
@@ -108,9 +108,9 @@ const cases: ReadonlyArray<Case> = [
     text: `${tenantYaml}channels:\n  d: { kind: discord, agent: mian }\n  e: { kind: discord, enabled: false }\n  f: { kind: irc }`,
     faults: [
       "5:6: channels.d is enabled but has no token; set channels.d.token",
-      "5:30: channels.d.agent: expected an agent of this tenant (one of main), got \"mian\", did you mean \"main\"?",
-      "6:6: missing key \"channels.e.agent\"",
-      "7:14: channels.f.kind: expected one of discord, got \"irc\""
+      '5:30: channels.d.agent: expected an agent of this tenant (one of main), got "mian", did you mean "main"?',
+      '6:6: missing key "channels.e.agent"',
+      '7:14: channels.f.kind: expected one of discord, got "irc"'
     ]
   },
   {
@@ -127,11 +127,11 @@ const cases: ReadonlyArray<Case> = [
     file: main,
     text: `${agentYaml}fallbacks: [demo/x, dmo/y, z]\ntools: [exec, exce, 7]\nmidTurn: stear\n`,
     faults: [
-      "3:21: fallbacks[1]: expected a provider of this tenant (one of demo), got \"dmo/y\", did you mean \"demo\"?",
-      "3:28: fallbacks[2]: expected a model as provider/model, got \"z\"",
-      "4:15: tools[1]: expected a tool (one of exec, read_file), got \"exce\", did you mean \"exec\"?",
+      '3:21: fallbacks[1]: expected a provider of this tenant (one of demo), got "dmo/y", did you mean "demo"?',
+      '3:28: fallbacks[2]: expected a model as provider/model, got "z"',
+      '4:15: tools[1]: expected a tool (one of exec, read_file), got "exce", did you mean "exec"?',
       "4:21: tools[2]: expected text that is not empty, got 7; put it in quotes",
-      "5:10: midTurn: expected one of steer, queue, interrupt, got \"stear\", did you mean \"steer\"?"
+      '5:10: midTurn: expected one of steer, queue, interrupt, got "stear", did you mean "steer"?'
     ]
   },
   {
@@ -140,31 +140,35 @@ const cases: ReadonlyArray<Case> = [
     faults: [
       "3:23: context.compactAt: expected a number above 0 and at most 1, got 80",
       "3:38: context.keepTurns: expected a whole number, 0 or more, got -1",
-      "4:25: approvals.dangerous: expected one of ask, allow, deny, got \"never\"",
-      "4:42: approvals.patience: expected a time such as \"30 seconds\" or \"500 millis\", got \"forever\""
+      '4:25: approvals.dangerous: expected one of ask, allow, deny, got "never"',
+      '4:42: approvals.patience: expected a time such as "30 seconds" or "500 millis", got "forever"'
     ]
   },
   {
     file: main,
     text: "model: /x\ninstructions: |\n  Run ${CMD}\n  now\n",
     faults: [
-      "1:8: model: expected a model as provider/model, got \"/x\"",
+      '1:8: model: expected a model as provider/model, got "/x"',
       "2:15: environment variable CMD is not set; set it, or give a default as in ${NAME:-default}"
     ]
   },
-  { file: main, text: "", faults: ["1:1: missing key \"model\"", "1:1: missing key \"instructions\""] }
+  { file: main, text: "", faults: ['1:1: missing key "model"', '1:1: missing key "instructions"'] }
 ]
 
 describe("a wrong file", () => {
   layer(FolderLayer)((it) => {
     it.effect.each(cases)("gets exactly its faults: $faults.0", ({ env, faults, file, text }) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const lines = yield* faultsOf({ ...minimal, [file]: text }, env)
-        assert.deepStrictEqual(lines, faults.map((fault) => fault.startsWith("tenants/") ? fault : `${file}:${fault}`))
-      }))
+        assert.deepStrictEqual(
+          lines,
+          faults.map((fault) => (fault.startsWith("tenants/") ? fault : `${file}:${fault}`))
+        )
+      })
+    )
 
     it.effect("asks for the key of a provider only when an agent's model needs it", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const keyless = remote.replace("apiKey: x", "apiKey: ${REMOTE_KEY:-}")
         const lines = yield* faultsOf({
           ...minimal,
@@ -172,28 +176,49 @@ describe("a wrong file", () => {
           [main]: "model: ${MODEL:-remote/big}\nfallbacks: [demo/x, plain/small]\ninstructions: x\n"
         })
         assert.deepStrictEqual(lines, [
-          `${main}:1:8: model: the value of \${MODEL:-remote/big} needs a key, but providers.remote.apiKey in ${tenant} `
-          + "is empty; set the environment variable REMOTE_KEY",
-          `${main}:2:21: fallbacks[1]: "plain/small" needs a key, but providers.plain.apiKey in ${tenant} is empty; `
-          + "set providers.plain.apiKey"
+          `${main}:1:8: model: the value of \${MODEL:-remote/big} needs a key, but providers.remote.apiKey in ${tenant} ` +
+            "is empty; set the environment variable REMOTE_KEY",
+          `${main}:2:21: fallbacks[1]: "plain/small" needs a key, but providers.plain.apiKey in ${tenant} is empty; ` +
+            "set providers.plain.apiKey"
         ])
-      }))
+      })
+    )
+
+    it.effect("refuses what this version has no code for, where it would be used", () =>
+      Effect.gen(function* () {
+        const lines = yield* faultsOf(
+          {
+            ...minimal,
+            [tenant]: `${tenantYaml}  plain: { kind: openai, apiKey: x }\nchannels:\n  chat: { kind: discord, token: x, agent: main }\n`,
+            [main]: "model: plain/small\ninstructions: x\n"
+          },
+          {},
+          { ...known, providerKinds: ["scripted"], channelKinds: [] }
+        )
+        assert.deepStrictEqual(lines, [
+          `${main}:1:8: model: "plain/small" is of a provider of kind openai, which cannot be used yet`,
+          `${tenant}:6:9: channels.chat: this version cannot connect to discord yet; set enabled: false`
+        ])
+      })
+    )
 
     it.effect("counts the agents against the tenant's limit", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const files = { ...minimal, "tenants/default/agents/b.yaml": agentYaml }
         assert.deepStrictEqual(yield* faultsOf({ ...files, [tenant]: `${tenantYaml}limits:\n  agents: 1\n` }), [
           `${tenant}:5:11: limits.agents: the tenant has 2 agents, but may have only 1`
         ])
-      }))
+      })
+    )
 
     it.effect("checks an agent's tools even when its tenant's file cannot be read", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const lines = yield* faultsOf({ [tenant]: "name: 'x", [main]: `${agentYaml}tools: [exc]\n` })
         assert.deepStrictEqual(lines, [
           `${main}:3:9: tools[0]: expected a tool (one of exec, read_file), got "exc", did you mean "exec"?`,
           `${tenant}:1:9: a quote, bracket or colon is missing`
         ])
-      }))
+      })
+    )
   })
 })

@@ -1,8 +1,9 @@
 /** Configuration folders for tests: real files in a temporary folder that goes with the test's scope. */
 import { NodeServices } from "@effect/platform-node"
-import { Effect, FileSystem, Layer, Path } from "effect"
+import { Effect, FileSystem, type Layer, Path } from "effect"
 import type { Environment } from "../../src/config/Environment.ts"
 import { load } from "../../src/config/ConfigLoader.ts"
+import type { Known } from "../../src/config/CrossChecks.ts"
 import { type ConfigInvalid, render } from "../../src/config/Fault.ts"
 
 export const FolderLayer: Layer.Layer<FileSystem.FileSystem | Path.Path> = NodeServices.layer
@@ -10,7 +11,11 @@ export const FolderLayer: Layer.Layer<FileSystem.FileSystem | Path.Path> = NodeS
 /** The text of each file by its path in the folder. */
 export type Files = Readonly<Record<string, string | Uint8Array>>
 
-export const known = { tools: ["exec", "read_file"] }
+export const known: Known = {
+  tools: ["exec", "read_file"],
+  providerKinds: ["anthropic", "openai", "scripted"],
+  channelKinds: ["discord"]
+}
 
 export const tenantYaml = "name: Default\nproviders:\n  demo: { kind: scripted }\n"
 export const agentYaml = "model: demo/demo\ninstructions: Be kind.\n"
@@ -22,7 +27,7 @@ export const minimal: Files = {
 }
 
 /** Writes the files into a new folder. */
-export const folderWith = Effect.fnUntraced(function*(files: Files) {
+export const folderWith = Effect.fnUntraced(function* (files: Files) {
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const directory = yield* fileSystem.makeTempDirectoryScoped()
@@ -35,9 +40,9 @@ export const folderWith = Effect.fnUntraced(function*(files: Files) {
 }, Effect.orDie)
 
 /** Loads a new folder with these files. */
-export const loadFiles = Effect.fnUntraced(function*(files: Files, env: Environment = {}) {
+export const loadFiles = Effect.fnUntraced(function* (files: Files, env: Environment = {}, has: Known = known) {
   const directory = yield* folderWith(files)
-  return yield* load(directory, env, known)
+  return yield* load(directory, env, has)
 })
 
 /** The rendered faults, with the folder's own path left out. */
@@ -45,5 +50,5 @@ export const linesOf = (error: ConfigInvalid): ReadonlyArray<string> =>
   error.faults.map((fault) => render(fault).replaceAll(`${error.directory}/`, "").replaceAll(error.directory, "."))
 
 /** The faults of a new folder with these files, rendered. */
-export const faultsOf = (files: Files, env?: Environment) =>
-  Effect.map(Effect.flip(loadFiles(files, env)), linesOf)
+export const faultsOf = (files: Files, env?: Environment, has?: Known) =>
+  Effect.map(Effect.flip(loadFiles(files, env, has)), linesOf)

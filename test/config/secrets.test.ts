@@ -20,9 +20,9 @@ const exposed = (value: unknown) =>
 describe("a secret", () => {
   layer(FolderLayer)((it) => {
     it.effect("is in the loaded config, but never shows", () =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const loaded = yield* loadFiles(
-          withProvider("    apiKey: ${KEY}\nchannels: { d: { kind: discord, token: \"${KEY}\", agent: main } }\n"),
+          withProvider('    apiKey: ${KEY}\nchannels: { d: { kind: discord, token: "${KEY}", agent: main } }\n'),
           { KEY: secret }
         )
         const { channels, providers } = loaded.tenants.get(TenantId.make("default"))?.config ?? {}
@@ -32,7 +32,8 @@ describe("a secret", () => {
         assert.strictEqual(Redacted.value(remote.apiKey), secret)
         assert.strictEqual(Redacted.value(discord.token), secret)
         for (const part of [loaded, [...loaded.tenants], providers, channels]) assert.notInclude(exposed(part), secret)
-      }))
+      })
+    )
 
     it.effect.each([
       ["in its own field beside other faults", withProvider(`    apiKey: ${secret}\n    x: 1\n`)],
@@ -46,16 +47,20 @@ describe("a secret", () => {
       ["beside an open placeholder", withProvider(`    apiKey: ${secret}\${OPEN\n`)],
       ["beside a missing variable", withProvider(`    apiKey: ${secret}\${GONE}\n`)],
       ["from the environment, in an address", withProvider("    apiKey: x\n    baseUrl: ${KEY}\n")],
-      ["from the environment, in an address with a password", withProvider("    apiKey: x\n    baseUrl: https://a:${KEY}@h\n")],
-      ["from the environment, as a kind", { ...minimal, [tenant]: "name: x\nproviders: { a: { kind: \"${KEY}\" } }\n" }],
+      [
+        "from the environment, in an address with a password",
+        withProvider("    apiKey: x\n    baseUrl: https://a:${KEY}@h\n")
+      ],
+      ["from the environment, as a kind", { ...minimal, [tenant]: 'name: x\nproviders: { a: { kind: "${KEY}" } }\n' }],
       ["from the environment, as a model", { ...minimal, [main]: "model: a/${KEY}\ninstructions: x\n" }],
-      ["from the environment, as a number", { ...minimal, "fiberclaw.yaml": "http: { port: \"${KEY}\" }\n" }],
-      ["from the environment, as a tool", { ...minimal, [main]: "model: demo/x\ninstructions: x\ntools: [\"${KEY}\"]\n" }]
+      ["from the environment, as a number", { ...minimal, "fiberclaw.yaml": 'http: { port: "${KEY}" }\n' }],
+      ["from the environment, as a tool", { ...minimal, [main]: 'model: demo/x\ninstructions: x\ntools: ["${KEY}"]\n' }]
     ] as const)("never shows in a fault: %s", ([, files]) =>
-      Effect.gen(function*() {
+      Effect.gen(function* () {
         const error = yield* Effect.flip(loadFiles(files, { KEY: secret }))
         assert.notInclude(exposed(error), secret)
         assert.notInclude(error.message, secret)
-      }))
+      })
+    )
   })
 })

@@ -35,7 +35,7 @@ export const countingTool = (effect: EffectClass, options: CountingOptions): Too
       dangerous: effect === "unsafe",
       summary: `${effect}: ${text}`,
       timeout: Duration.minutes(1),
-      run: Effect.fnUntraced(function*({ key }: Tool.ToolContext) {
+      run: Effect.fnUntraced(function* ({ key }: Tool.ToolContext) {
         yield* Effect.sync(() => appendFileSync(fileOf(options.folder, effect), `${key} ${text}\n`))
         yield* options.afterwards ?? Effect.void
         return `${effect} got ${text}`

@@ -24,12 +24,10 @@ type Batch = Arr.NonEmptyReadonlyArray<EncodedAppend>
 const rowLimit = 128
 
 /** Commits a batch; answers for each append, in order, what became of it. */
-export const commitBatch = (
-  sql: Sql,
-  batch: Batch
-): Effect.Effect<ReadonlyArray<Admission>, SqlError.SqlError> => sql.withTransaction(decideAndWrite(sql, batch))
+export const commitBatch = (sql: Sql, batch: Batch): Effect.Effect<ReadonlyArray<Admission>, SqlError.SqlError> =>
+  sql.withTransaction(decideAndWrite(sql, batch))
 
-const decideAndWrite = Effect.fnUntraced(function*(sql: Sql, batch: Batch) {
+const decideAndWrite = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
   const at = DateTime.formatIso(yield* DateTime.now)
   const known: Known = { sessions: yield* knownSessions(sql, batch), messages: yield* knownMessages(sql, batch) }
   const changes = noChanges()
@@ -54,7 +52,7 @@ const collectRows = (
   for (const [index, { at, seq, type }] of events.entries()) rows.push({ session, seq, at, type, body: bodies[index] })
 }
 
-const knownSessions = Effect.fnUntraced(function*(sql: Sql, batch: Batch) {
+const knownSessions = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
   const ids = padded(Arr.map(batch, ({ session }) => session))
   const rows = yield* sql<SessionRow>`
     SELECT id, agent, created_at AS "createdAt", updated_at AS "updatedAt", seq
@@ -62,9 +60,11 @@ const knownSessions = Effect.fnUntraced(function*(sql: Sql, batch: Batch) {
   return new Map(rows.map((row): [SessionId, SessionRow] => [row.id, row]))
 })
 
-const knownMessages = Effect.fnUntraced(function*(sql: Sql, batch: Batch) {
+const knownMessages = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
   const externalIds = batch.flatMap(({ events }) =>
-    events.flatMap((event) => event.type === "MessageAccepted" && event.externalId !== undefined ? [event.externalId] : [])
+    events.flatMap((event) =>
+      event.type === "MessageAccepted" && event.externalId !== undefined ? [event.externalId] : []
+    )
   )
   const known = new Map<string, MessageRow>()
   for (const ids of chunked(externalIds, rowLimit)) {
@@ -76,17 +76,23 @@ const knownMessages = Effect.fnUntraced(function*(sql: Sql, batch: Batch) {
   return known
 })
 
-const writeChanges = Effect.fnUntraced(function*(sql: Sql, changes: Changes) {
+const writeChanges = Effect.fnUntraced(function* (sql: Sql, changes: Changes) {
   const sessions = Arr.fromIterable(changes.sessions.values())
-  yield* inChunks(sessions.map(sessionColumns), (rows) =>
-    sql`INSERT INTO sessions ${sql.insert(rows)}
-      ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, seq = excluded.seq`)
+  yield* inChunks(
+    sessions.map(sessionColumns),
+    (rows) =>
+      sql`INSERT INTO sessions ${sql.insert(rows)}
+      ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, seq = excluded.seq`
+  )
   const messages = Arr.fromIterable(changes.messages.values())
   yield* inChunks(messages.map(messageColumns), (rows) => sql`INSERT INTO messages ${sql.insert(rows)}`)
   const turns = Arr.fromIterable(changes.turns.values())
-  yield* inChunks(turns.map(({ ended, session, turn }) => ({ session, turn, ended: ended ? 1 : 0 })), (rows) =>
-    sql`INSERT INTO turns ${sql.insert(rows)}
-      ON CONFLICT (session, turn) DO UPDATE SET ended = 1 WHERE excluded.ended = 1`)
+  yield* inChunks(
+    turns.map(({ ended, session, turn }) => ({ session, turn, ended: ended ? 1 : 0 })),
+    (rows) =>
+      sql`INSERT INTO turns ${sql.insert(rows)}
+      ON CONFLICT (session, turn) DO UPDATE SET ended = 1 WHERE excluded.ended = 1`
+  )
   for (const { askedAt, expiresAt, ...approval } of changes.asked.values()) {
     const row = { ...approval, asked_at: askedAt, expires_at: expiresAt }
     yield* sql`INSERT INTO approvals ${sql.insert(row)} ON CONFLICT (id) DO NOTHING`

@@ -30,53 +30,53 @@ interface Waiting<Request, A, E> {
 
 export const make: <Request, A, E>(
   options: GroupCommitOptions<Request, A, E>
-) => Effect.Effect<GroupCommit<Request, A, E>, never, Scope.Scope> = Effect.fnUntraced(
-  function*<Request, A, E>(options: GroupCommitOptions<Request, A, E>) {
-    const queue: Array<Waiting<Request, A, E>> = []
-    const doorbell = Latch.makeUnsafe(false)
-    let open = true
+) => Effect.Effect<GroupCommit<Request, A, E>, never, Scope.Scope> = Effect.fnUntraced(function* <Request, A, E>(
+  options: GroupCommitOptions<Request, A, E>
+) {
+  const queue: Array<Waiting<Request, A, E>> = []
+  const doorbell = Latch.makeUnsafe(false)
+  let open = true
 
-    const submit = (request: Request): Effect.Effect<A, E> =>
-      Effect.suspend(() => {
-        if (!open) return Effect.fail(options.closed)
-        const answer = Deferred.makeUnsafe<A, E>()
-        queue.push({ request, answer })
-        doorbell.openUnsafe()
-        return Deferred.await(answer)
-      })
-
-    const settle = (batch: ReadonlyArray<Waiting<Request, A, E>>, exits: ReadonlyArray<Exit.Exit<A, E>>) => {
-      for (const [index, { answer }] of batch.entries()) {
-        Deferred.doneUnsafe(answer, exits[index] ?? Effect.die(new Error("a commit left a request unanswered")))
-      }
-    }
-
-    const commit = Effect.suspend(() => {
-      const [first, ...rest] = queue.splice(0, options.limit)
-      if (first === undefined) {
-        doorbell.closeUnsafe()
-        return Effect.void
-      }
-      const batch = [first, ...rest]
-      return options.commit([first.request, ...rest.map((waiting) => waiting.request)]).pipe(
-        Effect.matchCause({
-          onFailure: (cause) => batch.forEach(({ answer }) => Deferred.doneUnsafe(answer, Effect.failCause(cause))),
-          onSuccess: (exits) => settle(batch, exits)
-        }),
-        Effect.uninterruptible
-      )
+  const submit = (request: Request): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      if (!open) return Effect.fail(options.closed)
+      const answer = Deferred.makeUnsafe<A, E>()
+      queue.push({ request, answer })
+      doorbell.openUnsafe()
+      return Deferred.await(answer)
     })
 
-    // Registered before the writer is forked, so that it runs when the writer is gone.
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        open = false
-        for (const { answer } of queue.splice(0)) Deferred.doneUnsafe(answer, Effect.fail(options.closed))
-      })
-    )
-    // Whoever can run now may join: an answered caller resumes at once and would otherwise keep the writer to itself.
-    const gather = Effect.andThen(doorbell.await, Effect.yieldNow)
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(gather, commit), { disableYield: true }))
-    return { submit }
+  const settle = (batch: ReadonlyArray<Waiting<Request, A, E>>, exits: ReadonlyArray<Exit.Exit<A, E>>) => {
+    for (const [index, { answer }] of batch.entries()) {
+      Deferred.doneUnsafe(answer, exits[index] ?? Effect.die(new Error("a commit left a request unanswered")))
+    }
   }
-)
+
+  const commit = Effect.suspend(() => {
+    const [first, ...rest] = queue.splice(0, options.limit)
+    if (first === undefined) {
+      doorbell.closeUnsafe()
+      return Effect.void
+    }
+    const batch = [first, ...rest]
+    return options.commit([first.request, ...rest.map((waiting) => waiting.request)]).pipe(
+      Effect.matchCause({
+        onFailure: (cause) => batch.forEach(({ answer }) => Deferred.doneUnsafe(answer, Effect.failCause(cause))),
+        onSuccess: (exits) => settle(batch, exits)
+      }),
+      Effect.uninterruptible
+    )
+  })
+
+  // Registered before the writer is forked, so that it runs when the writer is gone.
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      open = false
+      for (const { answer } of queue.splice(0)) Deferred.doneUnsafe(answer, Effect.fail(options.closed))
+    })
+  )
+  // Whoever can run now may join: an answered caller resumes at once and would otherwise keep the writer to itself.
+  const gather = Effect.andThen(doorbell.await, Effect.yieldNow)
+  yield* Effect.forkScoped(Effect.forever(Effect.andThen(gather, commit), { disableYield: true }))
+  return { submit }
+})

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 
-const create = Effect.gen(function*() {
+const create = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`CREATE TABLE sessions (
     id TEXT NOT NULL PRIMARY KEY,

@@ -24,7 +24,7 @@ export const makeReads = (sql: SqlClient.SqlClient): Omit<SessionStore["Service"
 type Reads<Names extends keyof SessionStore["Service"]> = Pick<SessionStore["Service"], Names>
 
 const logReads = (sql: SqlClient.SqlClient): Reads<"read" | "accepted"> => ({
-  read: Effect.fn("SessionStore.read")(function*(session, { after = 0, limit }) {
+  read: Effect.fn("SessionStore.read")(function* (session, { after = 0, limit }) {
     const rows = yield* Effect.mapError(
       sql<EventRow>`SELECT seq, at, body FROM events WHERE session = ${session} AND seq > ${after}
         ORDER BY seq LIMIT ${limit}`,
@@ -32,7 +32,7 @@ const logReads = (sql: SqlClient.SqlClient): Reads<"read" | "accepted"> => ({
     )
     return yield* Effect.forEach(rows, (row) => Effect.fromResult(decodeRow(session, row)))
   }),
-  accepted: Effect.fn("SessionStore.accepted")(function*(channel, externalId) {
+  accepted: Effect.fn("SessionStore.accepted")(function* (channel, externalId) {
     const [place] = yield* decodePlaces(sql`SELECT session, turn, seq FROM messages
       WHERE external_id = ${externalId} AND channel = ${channel}`)
     return Option.map(Option.fromUndefinedOr(place), (place) => new DuplicateMessage(place))
@@ -44,7 +44,7 @@ const sessionReads = (sql: SqlClient.SqlClient): Reads<"session" | "sessions" | 
     (SELECT CAST(COUNT(*) AS INTEGER) FROM turns WHERE turns.session = sessions.id AND ended = 0) AS unfinished
     FROM sessions`)
   return {
-    session: Effect.fn("SessionStore.session")(function*(id) {
+    session: Effect.fn("SessionStore.session")(function* (id) {
       const [row] = yield* decodeSummaries(sql`${summary} WHERE id = ${id}`)
       return Option.fromUndefinedOr(row)
     }),
@@ -66,11 +66,10 @@ const approvalReads = (sql: SqlClient.SqlClient): Reads<"approvals" | "approval"
   const approval = sql.literal(`SELECT id, session, agent, turn, call, tool, summary, asked_at AS "askedAt",
     expires_at AS "expiresAt", settled FROM approvals`)
   return {
-    approvals: Effect.map(
-      decodeApprovals(sql`${approval} WHERE settled IS NULL ORDER BY asked_at, id`),
-      (rows) => rows.map((row) => recordOf(row).approval)
+    approvals: Effect.map(decodeApprovals(sql`${approval} WHERE settled IS NULL ORDER BY asked_at, id`), (rows) =>
+      rows.map((row) => recordOf(row).approval)
     ),
-    approval: Effect.fn("SessionStore.approval")(function*(id) {
+    approval: Effect.fn("SessionStore.approval")(function* (id) {
       const [row] = yield* decodeApprovals(sql`${approval} WHERE id = ${id}`)
       return Option.map(Option.fromUndefinedOr(row), recordOf)
     })
@@ -86,7 +85,8 @@ const decoding = <A, I>(row: Schema.Codec<A, I>) => {
   const decode = Schema.decodeUnknownEffect(Schema.Array(row))
   return (statement: Statement.Statement<unknown>): Effect.Effect<ReadonlyArray<A>, StoreUnavailable> =>
     Effect.mapError(Effect.flatMap(statement, decode), (error) =>
-      error._tag === "SqlError" ? unavailable(error) : unreadable(error))
+      error._tag === "SqlError" ? unavailable(error) : unreadable(error)
+    )
 }
 
 const unreadable = (cause: Schema.SchemaError) =>

@@ -33,9 +33,9 @@ type Answer = Effect.Error<ReturnType<Service["append"]>>
 /** The most appends one transaction takes: bounds how long a commit keeps the event loop. */
 const batchLimit = 512
 
-const make = Effect.gen(function*() {
+const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* Effect.mapError(migrate, (error) => error._tag === "SqlError" ? unavailable(error) : unmigrated(error))
+  yield* Effect.mapError(migrate, (error) => (error._tag === "SqlError" ? unavailable(error) : unmigrated(error)))
   const writer = yield* GroupCommit.make({
     commit: commitWith(sql),
     limit: batchLimit,
@@ -63,7 +63,10 @@ const commitIsolated = (
     Effect.catch((error) =>
       // Another process wrote in between: only one of the batch is to blame, and alone it reads what is there now.
       error.reason._tag === "UniqueViolation" && batch.length > 1
-        ? Effect.map(Effect.forEach(batch, (append) => commitIsolated(sql, [append])), Arr.flatten)
+        ? Effect.map(
+            Effect.forEach(batch, (append) => commitIsolated(sql, [append])),
+            Arr.flatten
+          )
         : Effect.succeed(batch.map(() => Exit.fail(unavailable(error))))
     ),
     Effect.catchDefect((defect) =>

@@ -27,7 +27,7 @@ const busyTimeout = 1000
 /** How many prepared statements a connection keeps. */
 const preparedLimit = 256
 
-const make = Effect.fnUntraced(function*(options: SqliteOptions) {
+const make = Effect.fnUntraced(function* (options: SqliteOptions) {
   const database = yield* Effect.acquireRelease(open(options.filename), close)
   const semaphore = yield* Semaphore.make(1)
   const acquirers = SqlClient.makeSqliteAcquirers({
@@ -76,8 +76,10 @@ const connect = (database: DatabaseSync): SqlConnection.Connection => {
   // With returnArrays a row is an array, which the types of node:sqlite do not say.
   const values = query((statement, params) => statement.all(...params) as unknown as ReadonlyArray<Array<unknown>>)
   const raw = query((statement, params) => statement.run(...params))
-  const transforming = (prepare: Prepare): SqlConnection.Connection["execute"] => (sql, params, transformRows) =>
-    transformRows === undefined ? rows(prepare, sql, params) : Effect.map(rows(prepare, sql, params), transformRows)
+  const transforming =
+    (prepare: Prepare): SqlConnection.Connection["execute"] =>
+    (sql, params, transformRows) =>
+      transformRows === undefined ? rows(prepare, sql, params) : Effect.map(rows(prepare, sql, params), transformRows)
 
   const cachedRows = cached(prepareRows)
   const cachedValues = cached(prepareValues)
@@ -145,4 +147,4 @@ const sqlError = (cause: unknown, operation: string, message?: string): SqlError
   })
 }
 
-const textOf = (cause: unknown): string => Predicate.isError(cause) ? cause.message : String(cause)
+const textOf = (cause: unknown): string => (Predicate.isError(cause) ? cause.message : String(cause))

@@ -30,7 +30,7 @@ export type CommandEnding = Data.TaggedEnum<{
   Exited: { readonly code: number }
   Killed: { readonly signal: NodeJS.Signals }
   /** It was still running at its time limit. */
-  Stopped: {}
+  Stopped: Record<never, never>
 }>
 export const CommandEnding = Data.taggedEnum<CommandEnding>()
 
@@ -58,7 +58,9 @@ const moment = "250 millis"
 /** Runs the command and returns when its whole group has ended. */
 export const runCommand: (
   request: CommandRequest
-) => Effect.Effect<CommandResult, ShellNotStarted | GuardUnavailable | PipeUnavailable> = Effect.fnUntraced(function*(request) {
+) => Effect.Effect<CommandResult, ShellNotStarted | GuardUnavailable | PipeUnavailable> = Effect.fnUntraced(function* (
+  request
+) {
   const capture = new OutputCapture(keptBytes, keptBytes)
   const pipe = yield* openPipe((chunk) => capture.add(chunk))
   const guard = yield* makeGuard
@@ -68,7 +70,7 @@ export const runCommand: (
 }, Effect.scoped)
 
 /** Ends with the group: its Scope terminates what is left of it. */
-const runGroup = Effect.fnUntraced(function*(request: CommandRequest, pipe: OutputPipe, guard: Writable) {
+const runGroup = Effect.fnUntraced(function* (request: CommandRequest, pipe: OutputPipe, guard: Writable) {
   const ended = yield* startGroup(request, pipe, guard)
   yield* pipe.closeWritable
   const ending = yield* Effect.timeoutOption(ended, request.limit)
@@ -84,7 +86,7 @@ const startGroup = (
 ): Effect.Effect<Effect.Effect<CommandEnding, ShellNotStarted>, ShellNotStarted, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.try({ try: () => spawnGroup(request, pipe.writable, guard), catch: notStarted(request) }),
-    ({ group }) => group === undefined ? Effect.void : terminate(group)
+    ({ group }) => (group === undefined ? Effect.void : terminate(group))
   ).pipe(Effect.map(({ ended }) => ended))
 
 const notStarted = (request: CommandRequest) => (cause: unknown) =>

@@ -14,9 +14,11 @@ export const commandEnvironment = (
   workspace: string
 ): Record<string, string> => ({
   PATH: "/usr/local/bin:/usr/bin:/bin",
-  ...Object.fromEntries(Object.entries(service).flatMap(([name, value]) =>
-    value !== undefined && passed.test(name) ? [[name, value]] : []
-  )),
+  ...Object.fromEntries(
+    Object.entries(service).flatMap(([name, value]) =>
+      value !== undefined && passed.test(name) ? [[name, value]] : []
+    )
+  ),
   HOME: workspace,
   TMPDIR: temporaryFolder(workspace),
   TERM: "dumb"

@@ -23,8 +23,9 @@ export const ExecInput = Schema.Struct({
     description: "The command, as given to `sh -c`. It has no stdin; what it leaves in the background is ended with it."
   }).check(Schema.isMinLength(1), Schema.isMaxLength(32_768), sound),
   timeoutSeconds: Schema.optionalKey(
-    Schema.Int.annotate({ description: "After how many seconds the command is stopped: 1 to 600, by default 120." })
-      .check(Schema.isBetween({ minimum: 1, maximum: 600 }))
+    Schema.Int.annotate({
+      description: "After how many seconds the command is stopped: 1 to 600, by default 120."
+    }).check(Schema.isBetween({ minimum: 1, maximum: 600 }))
   )
 })
 export type ExecInput = typeof ExecInput.Type
@@ -40,7 +41,8 @@ export interface ExecOptions {
 export const exec = (options: ExecOptions): Tool.Tool =>
   Tool.make({
     name: "exec",
-    description: "Runs a shell command in your own workspace folder, which persists between calls, and returns its " +
+    description:
+      "Runs a shell command in your own workspace folder, which persists between calls, and returns its " +
       "output (stdout and stderr together, the middle left out when long) and its exit code.",
     parameters: ExecInput,
     prepare: (input, agent) => ({
@@ -77,20 +79,23 @@ const closing = (ending: CommandEnding, input: ExecInput) => {
   }
 }
 
-const run = Effect.fnUntraced(function*(input: ExecInput, workspace: string, shell: string) {
-  yield* makeFolder(temporaryFolder(workspace))
-  const { ending, output } = yield* runCommand({
-    shell,
-    command: input.command,
-    folder: workspace,
-    environment: commandEnvironment(process.env, workspace),
-    limit: Duration.seconds(timeoutOf(input))
-  })
-  const text = `${output === "" ? "(no output)" : output.replace(/\n$/, "")}\n${closing(ending, input)}`
-  return ending._tag === "Stopped" ? yield* new Tool.ToolFailed({ message: text }) : text
-}, Effect.mapError((error) =>
-  error._tag === "ToolFailed" ? error : new Tool.ToolFailed({ message: `The command was not run: ${error.message}.` })
-))
+const run = Effect.fnUntraced(
+  function* (input: ExecInput, workspace: string, shell: string) {
+    yield* makeFolder(temporaryFolder(workspace))
+    const { ending, output } = yield* runCommand({
+      shell,
+      command: input.command,
+      folder: workspace,
+      environment: commandEnvironment(process.env, workspace),
+      limit: Duration.seconds(timeoutOf(input))
+    })
+    const text = `${output === "" ? "(no output)" : output.replace(/\n$/, "")}\n${closing(ending, input)}`
+    return ending._tag === "Stopped" ? yield* new Tool.ToolFailed({ message: text }) : text
+  },
+  Effect.mapError((error) =>
+    error._tag === "ToolFailed" ? error : new Tool.ToolFailed({ message: `The command was not run: ${error.message}.` })
+  )
+)
 
 class FolderUnavailable extends Schema.TaggedError<FolderUnavailable>()("FolderUnavailable", {
   path: Schema.String,

@@ -28,10 +28,13 @@ export const makeGuard = Effect.suspend(() =>
     Effect.sync(() => {
       guard.kill("SIGKILL")
       pipe.destroy()
-    }))
-).pipe(Effect.flatMap(({ guard, pipe }) =>
-  guard.pid === undefined ? Effect.fail(new GuardUnavailable()) : Effect.succeed(pipe)
-))
+    })
+  )
+).pipe(
+  Effect.flatMap(({ guard, pipe }) =>
+    guard.pid === undefined ? Effect.fail(new GuardUnavailable()) : Effect.succeed(pipe)
+  )
+)
 
 const start = (): { readonly guard: ChildProcess; readonly pipe: Writable } => {
   const guard = spawn("/bin/sh", ["-c", watch], {
@@ -41,6 +44,6 @@ const start = (): { readonly guard: ChildProcess; readonly pipe: Writable } => {
     stdio: ["pipe", "ignore", "ignore"]
   })
   // Its failure to start shows in its missing pid; a write error cannot matter, as the service never writes.
-  for (const emitter of [guard, guard.stdin]) emitter.on("error", () => {})
+  for (const emitter of [guard, guard.stdin]) emitter.on("error", () => undefined)
   return { guard, pipe: guard.stdin }
 }

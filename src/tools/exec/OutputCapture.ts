@@ -7,7 +7,7 @@ import { leftOut } from "../Excerpt.ts"
 
 const isContinuation = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80
 
-const sequenceLength = (lead: number) => lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1
+const sequenceLength = (lead: number) => (lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1)
 
 /** The bytes without a character whose end is missing. */
 const withWholeEnd = (bytes: Buffer): Buffer => {

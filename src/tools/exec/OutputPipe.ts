@@ -35,7 +35,8 @@ const unavailable = (cause: unknown) =>
 const makeFifo = (path: string) =>
   Effect.callback<void, PipeUnavailable>((resume) => {
     const child = execFile("mkfifo", ["-m", "600", path], (error) =>
-      resume(error === null ? Effect.void : Effect.fail(unavailable(error))))
+      resume(error === null ? Effect.void : Effect.fail(unavailable(error)))
+    )
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
@@ -52,12 +53,15 @@ const openEnds = (path: string, onData: (chunk: Buffer) => void) => {
   const closeWritable = Effect.sync(() => {
     if (stillOpen.delete(writable)) closeSync(writable)
   })
-  const close = Effect.andThen(closeWritable, Effect.sync(() => socket.destroy()))
+  const close = Effect.andThen(
+    closeWritable,
+    Effect.sync(() => socket.destroy())
+  )
   return { pipe: { writable, closeWritable, ended: Deferred.await(ended) }, close }
 }
 
 /** A pipe whose output goes to `onData` as it arrives; its Scope closes both ends. */
-export const openPipe = Effect.fnUntraced(function*(onData: (chunk: Buffer) => void) {
+export const openPipe = Effect.fnUntraced(function* (onData: (chunk: Buffer) => void) {
   return yield* Effect.acquireUseRelease(
     Effect.tryPromise({ try: () => mkdtemp(join(tmpdir(), "fiberclaw-")), catch: unavailable }),
     (folder) => openIn(folder, onData),
@@ -65,7 +69,7 @@ export const openPipe = Effect.fnUntraced(function*(onData: (chunk: Buffer) => v
   )
 })
 
-const openIn = Effect.fnUntraced(function*(folder: string, onData: (chunk: Buffer) => void) {
+const openIn = Effect.fnUntraced(function* (folder: string, onData: (chunk: Buffer) => void) {
   const path = join(folder, "output")
   yield* makeFifo(path)
   const opened = Effect.try({ try: () => openEnds(path, onData), catch: unavailable })

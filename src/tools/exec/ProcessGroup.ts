@@ -22,7 +22,7 @@ export const parseStat = (line: string): { readonly state: string; readonly grou
 }
 
 const signal = (group: number, name: NodeJS.Signals | 0) =>
-  Effect.isSuccess(Effect.try({ try: () => process.kill(-group, name), catch: (cause) => cause }))
+  Effect.isSuccess(Effect.try({ try: () => process.kill(-group, name), catch: () => "no such group" as const }))
 
 const canAct = (group: number) => (pid: string) =>
   Effect.tryPromise(() => readFile(`/proc/${pid}/stat`, "utf8")).pipe(
@@ -32,9 +32,12 @@ const canAct = (group: number) => (pid: string) =>
   )
 
 /** Whether some process of the group can still act. */
-export const isAlive = Effect.fnUntraced(function*(group: number) {
+export const isAlive = Effect.fnUntraced(function* (group: number) {
   if (!(yield* signal(group, 0))) return false
-  const entries = yield* Effect.orElseSucceed(Effect.tryPromise(() => readdir("/proc")), () => [])
+  const entries = yield* Effect.orElseSucceed(
+    Effect.tryPromise(() => readdir("/proc")),
+    () => []
+  )
   const pids = entries.filter((entry) => /^\d+$/.test(entry))
   if (pids.length === 0) return true
   const able = yield* Effect.forEach(pids, canAct(group), { concurrency: 16 })
@@ -48,7 +51,7 @@ const gone = (group: number, within: Duration.Duration) =>
   )
 
 /** Ends the group: SIGTERM, the grace, SIGKILL. Returns when it is gone; at once if it already is. */
-export const terminate = Effect.fnUntraced(function*(group: number) {
+export const terminate = Effect.fnUntraced(function* (group: number) {
   if (!(yield* isAlive(group))) return
   yield* signal(group, "SIGTERM")
   yield* gone(group, grace)

@@ -6,7 +6,7 @@ import { folder, isRunning, pidsIn, until } from "./Processes.ts"
 
 describe("OrphanGuard", () => {
   it.live("ends a running command when the service is killed", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const path = yield* folder
       const command = "sleep 1000 & echo $$ $! > pids; wait"
       const service = yield* Effect.acquireRelease(
@@ -17,5 +17,6 @@ describe("OrphanGuard", () => {
       assert.deepStrictEqual(pids.map(isRunning), [true, true])
       service.kill("SIGKILL")
       yield* until(() => !pids.some(isRunning))
-    }))
+    })
+  )
 })

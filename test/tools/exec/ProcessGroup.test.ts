@@ -17,11 +17,12 @@ describe("ProcessGroup", () => {
   })
 
   it.live("ends a group and then finds it gone", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const { pid = 0 } = yield* group
       assert.isTrue(yield* isAlive(pid))
       yield* terminate(pid)
       assert.isFalse(yield* isAlive(pid))
       yield* terminate(pid)
-    }))
+    })
+  )
 })

@@ -20,7 +20,7 @@ export const until = (condition: () => boolean) =>
   Effect.repeat(Effect.andThen(realPause, Effect.sync(condition)), { until: (holds) => holds })
 
 /** The process ids a command wrote into this file, once it has written a whole line. */
-export const pidsIn = Effect.fnUntraced(function*(file: string) {
+export const pidsIn = Effect.fnUntraced(function* (file: string) {
   yield* until(() => existsSync(file) && readFileSync(file, "utf8").endsWith("\n"))
   return readFileSync(file, "utf8").trim().split(/\s+/).map(Number)
 })

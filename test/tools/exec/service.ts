@@ -7,7 +7,9 @@ import { toolContext } from "../../support/Tools.ts"
 
 const [workspace = "", command = ""] = process.argv.slice(2)
 
-NodeRuntime.runMain(Effect.gen(function*() {
-  const prepared = yield* Effect.fromResult(exec({ workspace: () => workspace }).prepare({ command }))
-  yield* runTool(prepared, toolContext())
-}))
+NodeRuntime.runMain(
+  Effect.gen(function* () {
+    const prepared = yield* Effect.fromResult(exec({ workspace: () => workspace }).prepare({ command }))
+    yield* runTool(prepared, toolContext())
+  })
+)
