@@ -201,6 +201,7 @@ export class Family<R> implements Keeper<R> {
   #stop(child: Child<R>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const fiber = signal(child, this.now)
+      if (fiber === undefined) this.#layDown(child)
       return settled(child, fiber, () => {
         if (child.fiber === fiber) this.#layDown(child)
       })

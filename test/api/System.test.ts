@@ -26,7 +26,6 @@ layer(RunningApp.layer, { excludeTestServices: true })("the service itself", (it
        ["GET","/api/v1/tenants/nobody/agents",{}],
        ["GET","/api/v1/tenants/default/agents/nobody",{}],
        ["GET","/api/v1/tenants/default/sessions/none/events",{}],
-       ["GET","/api/v1/tenants/default/sessions/none/events",{headers:{accept:"text/event-stream"}}],
        ["GET","/api/v1/tenants/default/sessions/none",{}],
        ["GET","/api/v1/tenants/default/sessions/none/events?after=-1",{}],
        ["GET","/api/v1/tenants/default/sessions?limit=x",{}],

@@ -90,11 +90,10 @@ export const writeFiles = (into: string, files: Readonly<Record<string, string>>
 
 /** Starts the process and waits for nothing. The flags stand behind those for the place and the port. */
 export const launch = Effect.fnUntraced(function* (place: Place, flags: ReadonlyArray<string> = []) {
-  const { process } = yield* Effect.acquireRelease(
+  return yield* Effect.acquireRelease(
     Effect.sync(() => watch(spawnService(place, flags))),
-    ({ process }) => process.kill("SIGKILL")
+    (running) => running.kill("SIGKILL")
   )
-  return process
 })
 
 /** Starts the service and waits until it is ready. */
@@ -120,7 +119,7 @@ interface Waiter {
   readonly entry: Deferred.Deferred<LogEntry, ServiceEnded>
 }
 
-const watch = (child: ChildProcess) => {
+const watch = (child: ChildProcess): Process => {
   const log: Array<LogEntry> = []
   const errors: Array<string> = []
   const waiters = new Set<Waiter>()
@@ -154,12 +153,11 @@ const watch = (child: ChildProcess) => {
       )
     })
   const signal = (name: NodeJS.Signals) => void child.kill(name)
-  const process: Process = {
+  return {
     log,
     logged,
     ended: Deferred.await(ended),
     signal,
     kill: (name) => Effect.andThen(Effect.sync(() => signal(name)), Deferred.await(ended))
   }
-  return { process }
 }

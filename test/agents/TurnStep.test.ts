@@ -1,0 +1,338 @@
+/** Read this as the manual of a turn: what the log says on the left, what happens next on the right. */
+import { assert, describe, it } from "@effect/vitest"
+import { type Directive, decide, type Policy, underWay } from "../../src/agents/TurnStep.ts"
+import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { empty, foldAll } from "../../src/sessions/SessionLog.ts"
+import {
+  asked,
+  called,
+  cancelRequested,
+  ended,
+  replied,
+  resumed,
+  returned,
+  said,
+  settled,
+  started,
+  steered,
+  toolCalled
+} from "../support/TurnEvents.ts"
+
+/** Tools are named after what the policy says of them. */
+const judge: Policy["judge"] = (tool) => {
+  switch (tool) {
+    case "pure":
+    case "idempotent":
+    case "queryable":
+    case "unsafe":
+      return { _tag: "Run", effect: tool }
+    case "risky":
+      return { _tag: "Ask", effect: "unsafe", summary: "something risky" }
+    default:
+      return { _tag: "Refuse", reason: `there is no ${tool}` }
+  }
+}
+
+const policy: Policy = { maxSteps: 3, maxResumes: 2, judge }
+
+/** A directive in a few words. */
+const inWords = (directive: Directive): string => {
+  switch (directive._tag) {
+    case "Idle":
+    case "Wait":
+      return directive._tag
+    case "StartTurn":
+      return `start ${directive.turn}`
+    case "Steer":
+      return `steer ${directive.messages.join(" and ")} into ${directive.turn}`
+    case "CallModel":
+      return `call the model for step ${directive.step} of ${directive.turn}`
+    case "RunTool":
+      return `run ${directive.call.id} as ${directive.effect}`
+    case "QueryTool":
+      return `query ${directive.call.id}`
+    case "AskApproval":
+      return `ask about ${directive.call.id}: ${directive.summary}`
+    case "DropApproval":
+      return `drop ${directive.approval}`
+    case "SettleCall":
+      return `settle ${directive.call} as ${directive.outcome}`
+    case "EndTurn":
+      return `end ${directive.turn} as ${directive.outcome}${directive.failure ? `: ${directive.failure.type}` : ""}`
+  }
+}
+
+interface Case {
+  readonly name: string
+  readonly log: ReadonlyArray<NewSessionEvent>
+  readonly next: string
+  readonly policy?: Partial<Policy>
+}
+
+const next = ({ log, policy: special }: Pick<Case, "log" | "policy">) =>
+  decide(foldAll(empty, log), { ...policy, ...special })
+
+const table = (title: string, cases: ReadonlyArray<Case>) =>
+  describe(title, () => {
+    for (const row of cases) it(row.name, () => assert.strictEqual(inWords(next(row)), row.next))
+  })
+
+const begun = [said("t"), started("t")]
+const asking = [...begun, called("t", 1)]
+const answered = [...asking, replied("t", 1, "hi")]
+const calling = (calls: Readonly<Record<string, string>>) => [...asking, replied("t", 1, calls)]
+const gone = { type: "agent_unknown", message: "there is no agent main" }
+
+table("a turn begins and ends", [
+  { name: "nothing was ever said", log: [], next: "Idle" },
+  { name: "a message waits", log: [said("t")], next: "start t" },
+  { name: "two messages wait: the first turn starts first", log: [said("t"), said("u")], next: "start t" },
+  { name: "it has started", log: begun, next: "call the model for step 1 of t" },
+  { name: "the model is being asked", log: asking, next: "Wait" },
+  { name: "the model has answered", log: answered, next: "end t as completed" },
+  { name: "the reply is empty", log: [...asking, replied("t", 1, "")], next: "end t as completed" },
+  { name: "the reply was cut by its length", log: [...asking, replied("t", 1, "h", "length")], next: "end t as completed" },
+  { name: "for a reason nobody knows", log: [...asking, replied("t", 1, "h", "unknown")], next: "end t as completed" },
+  { name: "the model declined", log: [...asking, replied("t", 1, "", "content-filter")], next: "end t as failed: refused" },
+  { name: "the model broke off", log: [...asking, replied("t", 1, "h", "error")], next: "end t as failed: model_error" },
+  { name: "the model only paused", log: [...asking, replied("t", 1, "h", "pause")], next: "call the model for step 2 of t" },
+  { name: "it is over", log: [...answered, ended("t")], next: "Idle" },
+  { name: "it is over and another waits", log: [...answered, said("u"), ended("t")], next: "start u" }
+])
+
+table("a turn has a limit of steps", [
+  {
+    name: "the last step may be taken",
+    log: [...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a")],
+    policy: { maxSteps: 2 },
+    next: "call the model for step 2 of t"
+  },
+  {
+    name: "there is none left",
+    log: [...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a")],
+    policy: { maxSteps: 1 },
+    next: "end t as failed: max_steps"
+  },
+  { name: "an answer in the last step is an answer", log: answered, policy: { maxSteps: 1 }, next: "end t as completed" }
+])
+
+table("a message arrives in the middle", [
+  { name: "while the model is being asked", log: [...asking, said("t", "wait")], next: "Wait" },
+  { name: "before the model was asked", log: [...begun, said("t", "wait")], next: "steer 3 into t" },
+  { name: "before the answer was delivered", log: [...asking, said("t", "wait"), replied("t", 1, "hi")], next: "steer 4 into t" },
+  { name: "two of them", log: [...asking, said("t"), said("t"), replied("t", 1, "hi")], next: "steer 4 and 5 into t" },
+  { name: "and has joined", log: [...answered, said("t"), steered("t", 5)], next: "call the model for step 2 of t" },
+  {
+    name: "while a tool runs",
+    log: [...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure"), said("t")],
+    next: "Wait"
+  },
+  { name: "for a turn of its own", log: [...answered, said("u")], next: "end t as completed" }
+])
+
+table("the model calls tools", [
+  { name: "a harmless one", log: calling({ a: "pure" }), next: "run a as pure" },
+  { name: "one that needs a person", log: calling({ a: "risky" }), next: "ask about a: something risky" },
+  { name: "one that is not there", log: calling({ a: "nothing" }), next: "settle a as refused" },
+  { name: "several: the first", log: calling({ a: "pure", b: "queryable" }), next: "run a as pure" },
+  {
+    name: "several: the second runs beside the first",
+    log: [...calling({ a: "pure", b: "idempotent" }), toolCalled("t", 1, "a", "pure")],
+    next: "run b as idempotent"
+  },
+  {
+    name: "a person is asked while another runs",
+    log: [...calling({ a: "pure", b: "risky" }), toolCalled("t", 1, "a", "pure")],
+    next: "ask about b: something risky"
+  },
+  {
+    name: "an unsafe one waits until nothing else runs",
+    log: [...calling({ a: "pure", b: "unsafe" }), toolCalled("t", 1, "a", "pure")],
+    next: "Wait"
+  },
+  {
+    name: "an unsafe one lets others go first",
+    log: [...calling({ a: "pure", b: "unsafe", c: "pure" }), toolCalled("t", 1, "a", "pure")],
+    next: "run c as pure"
+  },
+  {
+    name: "nothing runs beside an unsafe one",
+    log: [...calling({ a: "unsafe", b: "pure" }), toolCalled("t", 1, "a", "unsafe")],
+    next: "Wait"
+  },
+  {
+    name: "what needs no running goes on beside an unsafe one",
+    log: [...calling({ a: "unsafe", b: "nothing" }), toolCalled("t", 1, "a", "unsafe")],
+    next: "settle b as refused"
+  },
+  {
+    name: "the model waits until all have returned",
+    log: [...calling({ a: "pure", b: "risky" }), asked("t", "b"), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a")],
+    next: "Wait"
+  },
+  {
+    name: "all have returned",
+    log: [...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a", "failed")],
+    next: "call the model for step 2 of t"
+  },
+  {
+    name: "they run even when the reply was cut by its length",
+    log: [...asking, replied("t", 1, { a: "pure" }, "length")],
+    next: "run a as pure"
+  }
+])
+
+const waiting = [...calling({ a: "risky" }), asked("t", "a")]
+const allowedAlways = [...waiting, settled("t", "a", "allowAlways"), toolCalled("t", 1, "a", "unsafe"), returned("t", 1, "a")]
+
+table("a person decides", [
+  { name: "nobody has yet", log: waiting, next: "Wait" },
+  { name: "they allow it", log: [...waiting, settled("t", "a", "allow")], policy: { judge: () => ({ _tag: "Ask", effect: "pure", summary: "" }) }, next: "Wait" },
+  { name: "they refuse it", log: [...waiting, settled("t", "a", "deny")], next: "settle a as refused" },
+  { name: "nobody answers in time", log: [...waiting, settled("t", "a", "expired")], next: "settle a as refused" },
+  {
+    name: "they allow it but the policy has changed its mind",
+    log: [...waiting, settled("t", "a", "allow")],
+    policy: { judge: () => ({ _tag: "Refuse", reason: "not any more" }) },
+    next: "settle a as refused"
+  },
+  {
+    name: "the same call again, allowed always",
+    log: [...allowedAlways, called("t", 2), replied("t", 2, { b: "risky" })],
+    next: "run b as unsafe"
+  },
+  {
+    name: "the same call in another turn, allowed always",
+    log: [...allowedAlways, ended("t"), said("u"), started("u"), called("u", 1), replied("u", 1, { b: "risky" })],
+    next: "run b as unsafe"
+  },
+  {
+    name: "the same call again, allowed once",
+    log: [
+      ...waiting,
+      settled("t", "a", "allow"),
+      toolCalled("t", 1, "a", "unsafe"),
+      returned("t", 1, "a"),
+      called("t", 2),
+      replied("t", 2, { b: "risky" })
+    ],
+    next: "ask about b: something risky"
+  },
+  { name: "a verdict on something nobody asked", log: [...waiting, settled("t", "z", "allow")], next: "Wait" }
+])
+
+const cut = (effect: "pure" | "idempotent" | "queryable" | "unsafe") => [
+  ...calling({ a: effect }),
+  toolCalled("t", 1, "a", effect),
+  resumed("t")
+]
+
+table("an incarnation dies", [
+  { name: "while the model is asked: the same step again", log: [...asking, resumed("t")], next: "call the model for step 1 of t" },
+  { name: "while a pure tool runs", log: cut("pure"), next: "run a as pure" },
+  { name: "while an idempotent tool runs", log: cut("idempotent"), next: "run a as idempotent" },
+  { name: "while a queryable tool runs", log: cut("queryable"), next: "query a" },
+  { name: "while an unsafe tool runs", log: cut("unsafe"), next: "settle a as unknown" },
+  { name: "while a person is asked: they still are", log: [...waiting, resumed("t")], next: "Wait" },
+  { name: "after it was allowed: it runs now", log: [...waiting, settled("t", "a", "allow"), resumed("t")], next: "run a as unsafe" },
+  { name: "as often as is bearable", log: [...asking, resumed("t"), called("t", 1), resumed("t")], next: "call the model for step 1 of t" },
+  {
+    name: "once too often",
+    log: [...asking, resumed("t"), called("t", 1), resumed("t"), called("t", 1), resumed("t")],
+    next: "end t as failed: interrupted_repeatedly"
+  },
+  {
+    name: "once too often, with a call open",
+    log: [...cut("pure"), toolCalled("t", 1, "a", "pure"), resumed("t"), toolCalled("t", 1, "a", "pure"), resumed("t")],
+    next: "settle a as cancelled"
+  },
+  {
+    name: "often, but something was achieved in between",
+    log: [...cut("pure"), resumed("t"), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a"), called("t", 2), resumed("t")],
+    next: "call the model for step 2 of t"
+  }
+])
+
+table("the turn is cancelled", [
+  { name: "before the model was asked", log: [...begun, cancelRequested("t")], next: "end t as cancelled" },
+  { name: "while the model is asked", log: [...asking, cancelRequested("t")], next: "end t as cancelled" },
+  { name: "and a call was not run yet", log: [...calling({ a: "pure" }), cancelRequested("t")], next: "settle a as cancelled" },
+  {
+    name: "while a pure tool runs",
+    log: [...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure"), cancelRequested("t")],
+    next: "settle a as cancelled"
+  },
+  {
+    name: "while an unsafe tool runs",
+    log: [...calling({ a: "unsafe" }), toolCalled("t", 1, "a", "unsafe"), cancelRequested("t")],
+    next: "settle a as unknown"
+  },
+  { name: "after an unsafe tool was cut off", log: [...cut("unsafe"), cancelRequested("t")], next: "settle a as unknown" },
+  { name: "while a person is asked", log: [...waiting, cancelRequested("t")], next: "drop approval-a" },
+  {
+    name: "and the person need not decide any more",
+    log: [...waiting, cancelRequested("t"), settled("t", "a", "cancelled")],
+    next: "settle a as cancelled"
+  },
+  {
+    name: "and all calls have their results",
+    log: [...calling({ a: "pure" }), cancelRequested("t"), returned("t", 1, "a", "cancelled")],
+    next: "end t as cancelled"
+  },
+  { name: "another one was meant", log: [...asking, cancelRequested("u")], next: "Wait" }
+])
+
+table("nobody can serve the turn", [
+  { name: "it starts, to be ended", log: [said("t")], policy: { hopeless: gone }, next: "start t" },
+  { name: "it has started", log: begun, policy: { hopeless: gone }, next: "end t as failed: agent_unknown" },
+  { name: "a call is open", log: calling({ a: "pure" }), policy: { hopeless: gone }, next: "settle a as cancelled" },
+  {
+    name: "that is said even of one that was cut off",
+    log: [...asking, resumed("t")],
+    policy: { hopeless: gone, maxResumes: 0 },
+    next: "end t as failed: agent_unknown"
+  },
+  {
+    name: "that is nothing against a cancel",
+    log: [...asking, cancelRequested("t")],
+    policy: { hopeless: gone },
+    next: "end t as cancelled"
+  }
+])
+
+describe("what the model reads of a call that was not run", () => {
+  const output = (log: ReadonlyArray<NewSessionEvent>) => {
+    const directive = next({ log })
+    return directive._tag === "SettleCall" ? directive.output : directive._tag
+  }
+
+  it("is the reason of the policy", () => assert.strictEqual(output(calling({ a: "nothing" })), "there is no nothing"))
+
+  it("is that a person refused it, and why if they said so", () => {
+    assert.strictEqual(output([...waiting, settled("t", "a", "deny")]), "A person refused this call, so it was not run.")
+    assert.strictEqual(
+      output([...waiting, settled("t", "a", "deny", "not on a Friday")]),
+      "A person refused this call, so it was not run. Their reason: not on a Friday"
+    )
+  })
+
+  it("is that nobody answered", () =>
+    assert.match(output([...waiting, settled("t", "a", "expired")]), /^Nobody answered .* in time/))
+
+  it("is that its outcome is unknown", () => assert.match(output(cut("unsafe")), /it is not known whether it took effect/))
+})
+
+describe("something is under way", () => {
+  const isUnderWay = (log: ReadonlyArray<NewSessionEvent>) => underWay(foldAll(empty, log))
+
+  it("while the model is asked or a tool runs", () => {
+    assert.isTrue(isUnderWay(asking))
+    assert.isTrue(isUnderWay([...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure")]))
+  })
+
+  it("but not while a person is asked, a call is cut off, or nothing runs", () => {
+    for (const log of [[], begun, waiting, cut("pure"), answered, [...answered, ended("t")]]) {
+      assert.isFalse(isUnderWay(log))
+    }
+  })
+})

@@ -1,0 +1,126 @@
+/** Short ways to say what happened in a turn, for tests that fold events. Turns are named by one letter, calls too. */
+import type { Response } from "effect/ai"
+import type { Settlement } from "../../src/domain/Approval.ts"
+import { AgentId, ApprovalId, CallId, TurnId } from "../../src/domain/Ids.ts"
+import type { NewSessionEvent, NewSessionEventOf, PriorMessage } from "../../src/domain/SessionEvent.ts"
+import type { EffectClass } from "../../src/domain/ToolEffect.ts"
+
+export const main = AgentId.make("main")
+
+export const said = (turn: string, text = "hello", preceding?: ReadonlyArray<PriorMessage>): NewSessionEvent => ({
+  type: "MessageAccepted",
+  turn: TurnId.make(turn),
+  agent: main,
+  channel: "test",
+  text,
+  ...(preceding && { preceding })
+})
+
+export const started = (turn: string): NewSessionEvent => ({
+  type: "TurnStarted",
+  turn: TurnId.make(turn),
+  agent: main,
+  generation: 1,
+  model: "fake/model"
+})
+
+export const resumed = (turn: string): NewSessionEvent => ({ type: "TurnResumed", turn: TurnId.make(turn) })
+
+export const called = (turn: string, step: number): NewSessionEvent => ({
+  type: "ModelCalled",
+  turn: TurnId.make(turn),
+  step,
+  model: "fake/model"
+})
+
+export const usage: NewSessionEventOf<"ModelReplied">["usage"] = {
+  inputTokens: { uncached: 1, total: 1, cacheRead: 0, cacheWrite: 0 },
+  outputTokens: { total: 1, text: 1, reasoning: 0 }
+}
+
+/** The model's reply: a text, or the tools it calls by the ids of the calls, each with the input `{}`. */
+export const replied = (
+  turn: string,
+  step: number,
+  what: string | Readonly<Record<string, string>>,
+  finishReason: Response.FinishReason = typeof what === "string" ? "stop" : "tool-calls"
+): NewSessionEventOf<"ModelReplied"> => ({
+  type: "ModelReplied",
+  turn: TurnId.make(turn),
+  step,
+  content:
+    typeof what === "string"
+      ? what === ""
+        ? []
+        : [{ type: "text", text: what }]
+      : Object.entries(what).map(([id, name]) => ({ type: "tool-call", id, name, params: {}, providerExecuted: false })),
+  finishReason,
+  usage
+})
+
+export const toolCalled = (turn: string, step: number, call: string, effect: EffectClass): NewSessionEvent => ({
+  type: "ToolCalled",
+  turn: TurnId.make(turn),
+  step,
+  call: CallId.make(call),
+  tool: effect,
+  input: {},
+  effect,
+  key: `s/${turn}/${step}/${call}`
+})
+
+export const returned = (
+  turn: string,
+  step: number,
+  call: string,
+  outcome: NewSessionEventOf<"ToolReturned">["outcome"] = "succeeded"
+): NewSessionEventOf<"ToolReturned"> => ({
+  type: "ToolReturned",
+  turn: TurnId.make(turn),
+  step,
+  call: CallId.make(call),
+  outcome,
+  output: `${call} ${outcome}`
+})
+
+export const asked = (turn: string, call: string): NewSessionEvent => ({
+  type: "ApprovalAsked",
+  turn: TurnId.make(turn),
+  approval: ApprovalId.make(`approval-${call}`),
+  agent: main,
+  call: CallId.make(call),
+  tool: "risky",
+  summary: "something risky",
+  expiresAt: "2030-01-01T00:00:00.000Z"
+})
+
+export const settled = (turn: string, call: string, verdict: Settlement, reason?: string): NewSessionEvent => ({
+  type: "ApprovalSettled",
+  turn: TurnId.make(turn),
+  approval: ApprovalId.make(`approval-${call}`),
+  verdict,
+  ...(reason !== undefined && { reason })
+})
+
+export const steered = (turn: string, ...messages: ReadonlyArray<number>): NewSessionEvent => ({
+  type: "Steered",
+  turn: TurnId.make(turn),
+  messages
+})
+
+export const cancelRequested = (turn: string): NewSessionEvent => ({
+  type: "CancelRequested",
+  turn: TurnId.make(turn),
+  reason: "the person said stop"
+})
+
+export const ended = (
+  turn: string,
+  outcome: NewSessionEventOf<"TurnEnded">["outcome"] = "completed",
+  type?: string
+): NewSessionEvent => ({
+  type: "TurnEnded",
+  turn: TurnId.make(turn),
+  outcome,
+  ...(type !== undefined && { failure: { type, message: type } })
+})
