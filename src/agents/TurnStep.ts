@@ -71,13 +71,13 @@ export const decide = (state: SessionState, policy: Policy): Directive => {
     return next === undefined ? { _tag: "Idle" } : { _tag: "StartTurn", turn: next.turn }
   }
   if (turn.cancelling !== undefined) return wrapUp(turn, { _tag: "EndTurn", turn: turn.id, outcome: "cancelled" })
+  if (policy.hopeless !== undefined) return wrapUp(turn, failed(turn, policy.hopeless.type, policy.hopeless.message))
   if (turn.resumes > policy.maxResumes) {
     return wrapUp(
       turn,
       failed(turn, "interrupted_repeatedly", `the turn was cut off ${turn.resumes} times at the same place`)
     )
   }
-  if (policy.hopeless !== undefined) return wrapUp(turn, failed(turn, policy.hopeless.type, policy.hopeless.message))
   if (turn.asking) return { _tag: "Wait" }
   if (turn.calls.length > 0) return decideCalls(state, turn, policy)
   if (turn.steering.length > 0) {

@@ -1,6 +1,6 @@
 /** `fiberclaw serve`: runs the service until it is stopped. */
-import { Context, Effect, FileSystem, Option, Predicate, Redacted } from "effect"
-import { Command, Flag } from "effect/cli"
+import { Context, Effect, FileSystem, type LogLevel, Option, Predicate, Redacted } from "effect"
+import { Command, Flag, GlobalFlag } from "effect/cli"
 import { HttpServer } from "effect/http"
 import * as App from "../app/App.ts"
 import * as DataFolder from "../app/DataFolder.ts"
@@ -50,6 +50,7 @@ const run = Effect.fnUntraced(function* (given: Given) {
     flags: {
       host: Option.getOrUndefined(given.host),
       port: Option.getOrUndefined(given.port),
+      logLevel: Option.getOrUndefined(Option.map(yield* GlobalFlag.LogLevel, levelName)),
       logFormat: Option.getOrUndefined(given.logFormat)
     }
   }
@@ -60,6 +61,10 @@ const run = Effect.fnUntraced(function* (given: Given) {
   const folder = folders(given, env).data
   yield* starting({ config, service, folder }, env)
 })
+
+/** Effect's levels by our names: `All` is our least severe one, and what `None` would silence is said all the same. */
+const levelName = (level: LogLevel.LogLevel) =>
+  level === "All" ? "trace" : level === "None" ? "fatal" : level.toLowerCase()
 
 const refuse = (faults: ReadonlyArray<ConfigFault>) =>
   fail([...faults.map(render), `${faults.length} fault${faults.length === 1 ? "" : "s"}; nothing was started`].join("\n"))

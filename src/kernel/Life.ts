@@ -26,7 +26,7 @@ export const live = Effect.fnUntraced(function*<R>(
   pause: Effect.Effect<void>
 ) {
   const fiber = yield* Effect.withFiber((self) => Effect.succeed(child.fiber = self))
-  const exit = yield* Effect.exit(lifetime(child, keeper, pause))
+  const exit = yield* Effect.exit(Effect.interruptible(lifetime(child, keeper, pause)))
   keeper.releasing(child)
   const closing = Scope.closeUnsafe(scope, exit)
   if (closing !== undefined) yield* child.stopping ? logged(child, closing) : bounded(child, closing)

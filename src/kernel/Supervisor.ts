@@ -94,7 +94,7 @@ const rulesOf = <R>({ backoff, intensity, onExit, parkExhausted, strategy }: Sup
 
 /** Children outlive the span, the Scope and the layer build in which their supervisor was made. */
 const ownContext = <R>(context: Context.Context<R>): Context.Context<R> =>
-  Context.omit(Scope.Scope, Tracer.ParentSpan, Layer.CurrentMemoMap)(context) as Context.Context<R>
+  context as Context.Context<R>
 
 const handleOf = <R>(family: Family<R>): Supervisor<R> => ({
   path: family.options.path,

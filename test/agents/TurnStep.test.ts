@@ -187,7 +187,7 @@ const allowedAlways = [...waiting, settled("t", "a", "allowAlways"), toolCalled(
 
 table("a person decides", [
   { name: "nobody has yet", log: waiting, next: "Wait" },
-  { name: "they allow it", log: [...waiting, settled("t", "a", "allow")], policy: { judge: () => ({ _tag: "Ask", effect: "pure", summary: "" }) }, next: "Wait" },
+  { name: "they allow it", log: [...waiting, settled("t", "a", "allow")], next: "run a as unsafe" },
   { name: "they refuse it", log: [...waiting, settled("t", "a", "deny")], next: "settle a as refused" },
   { name: "nobody answers in time", log: [...waiting, settled("t", "a", "expired")], next: "settle a as refused" },
   {
