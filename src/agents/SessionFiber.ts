@@ -5,7 +5,7 @@
  * to say, or only a person to wait for. It may die anywhere: the next one reads the log and goes on.
  */
 import { Cause, Duration, Effect, Exit, FiberMap, Queue, Schedule } from "effect"
-import type { NewSessionEvent } from "../domain/SessionEvent.ts"
+import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
 import type { SessionState } from "../sessions/SessionLog.ts"
 import { StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Agents, type ServingAgent } from "./Agents.ts"
@@ -21,6 +21,7 @@ type Server = { readonly agent?: ServingAgent; readonly policy: Policy }
 export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session, draining: () => boolean) {
   const runner = yield* TurnRunner
   const acts = yield* FiberMap.make<string>()
+  yield* Queue.clear(session.inbox)
   yield* patiently(session.transact((state) => ({ events: resumption(state), value: undefined })))
   let happened: ReadonlyArray<NewSessionEvent> = []
   for (;;) {
@@ -32,6 +33,7 @@ export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session
     const { appended, value } = yield* patiently(
       session.transact((state, now) => next(session, state, happened, server, draining(), now))
     )
+    yield* Effect.forEach(appended, tell, { discard: true })
     if (value.rest === "Rest") return
     const called = appended.findLast((event) => event.type === "ModelCalled")?.seq ?? 0
     for (const act of value.acts) {
@@ -42,9 +44,27 @@ export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session
         FiberMap.run(acts, key(act), { startImmediately: true })
       )
     }
+    if (value.rest === "Ended") yield* FiberMap.clear(acts)
     happened = value.rest === "Ended" ? [] : yield* events(yield* Queue.takeAll(session.inbox))
   }
 }, Effect.scoped)
+
+/** What an operator wants to know of every turn. */
+const tell = (event: SessionEvent) => {
+  switch (event.type) {
+    case "TurnStarted":
+      return Effect.annotateLogs(Effect.logDebug("turn started"), { turn: event.turn, agent: event.agent })
+    case "TurnResumed":
+      return Effect.annotateLogs(Effect.logWarning("turn resumed"), { turn: event.turn })
+    case "TurnEnded": {
+      const { failure, outcome, turn } = event
+      const why = failure === undefined ? {} : { reason: failure.type, detail: failure.message }
+      return Effect.annotateLogs(Effect.logInfo("turn ended"), { turn, outcome, ...why })
+    }
+    default:
+      return Effect.void
+  }
+}
 
 const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Return<Server, never, Agents> {
   const id = state.turn?.agent ?? state.waiting[0]?.agent

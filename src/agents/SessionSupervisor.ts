@@ -55,7 +55,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     return serve(session, drain.refusing).pipe(
       Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
       Semaphore.withPermits(turns, 1),
-      Effect.annotateLogs({ session: id })
+      Effect.annotateLogs({ tenant: tenant.id, session: id, ...agentOf(session) })
     )
   })
 
@@ -93,6 +93,11 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     quiet: quiet.await
   } satisfies SessionSupervisor as SessionSupervisor
 })
+
+const agentOf = (session: Session) => {
+  const { agent } = session.state()
+  return agent === undefined ? {} : { agent }
+}
 
 /** A fiber that came to rest has said so; a failure is followed by another start, a stop from outside is not. */
 const settle = (session: Session, exit: Exit.Exit<unknown, unknown>) => {

@@ -1,5 +1,6 @@
 /** The HTTP API as one description: served, documented and called from it. */
 import { HttpApi, HttpApiMiddleware, OpenApi } from "effect/http-api"
+import { version } from "../domain/Version.ts"
 import { OpenAiApi } from "./OpenAiApi.ts"
 import { SessionsApi } from "./SessionsApi.ts"
 import { OperationsApi, SystemApi } from "./SystemApi.ts"
@@ -9,5 +10,9 @@ export class Api extends HttpApi.make("fiberclaw")
   .add(SystemApi, OperationsApi, TenantsApi, SessionsApi, OpenAiApi)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotateMerge(
-    OpenApi.annotations({ title: "FiberClaw", description: "A service that runs AI agents as supervised fibers." })
+    OpenApi.annotations({
+      title: "FiberClaw",
+      version,
+      description: "A service that runs AI agents as supervised fibers."
+    })
   ) {}

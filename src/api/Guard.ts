@@ -22,6 +22,7 @@ interface Refusal {
 
 const titles: Record<number, string> = {
   400: "Bad Request",
+  401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
@@ -33,6 +34,7 @@ const titles: Record<number, string> = {
 }
 
 const details: Record<number, string> = {
+  401: "send a valid token as `Authorization: Bearer TOKEN`",
   404: "there is nothing here",
   405: "this path does not answer to this method",
   413: "the request body is too large",
@@ -58,23 +60,26 @@ export const isOurHost = (host: string | undefined, hosts: ReadonlyArray<string>
   return isIP(name) !== 0 || name === "localhost" || name.endsWith(".localhost") || hosts.includes(name)
 }
 
-/** Whether a browser says that the request comes from a page of another site. */
-export const isCrossSite = (headers: Readonly<Record<string, string | undefined>>): boolean => {
-  if (headers["sec-fetch-site"] === "cross-site") return true
+type Headers = Readonly<Record<string, string | undefined>>
+
+/** Somebody follows a link to a page of ours: nothing is done, and the other page does not get to see the answer. */
+const isVisit = (method: string, headers: Headers): boolean =>
+  method === "GET" && headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document"
+
+/** Whether a browser says that a page of another site makes this request (W3C Fetch Metadata). */
+export const isCrossSite = (method: string, headers: Headers): boolean => {
+  if (headers["sec-fetch-site"] === "cross-site" && !isVisit(method, headers)) return true
   const origin = headers["origin"]
   if (origin === undefined) return false
   const parsed = Result.getOrUndefined(Result.try(() => new URL(origin)))
   return parsed?.host.toLowerCase() !== headers["host"]?.toLowerCase()
 }
 
-const refusal = (
-  headers: Readonly<Record<string, string | undefined>>,
-  { hosts, maxBodyBytes }: GuardOptions
-): Refusal | undefined => {
+const refusal = (method: string, headers: Headers, { hosts, maxBodyBytes }: GuardOptions): Refusal | undefined => {
   if (!isOurHost(headers["host"], hosts)) {
     return { status: 403, detail: `this service does not answer to the host ${headers["host"] ?? "(none)"}` }
   }
-  if (isCrossSite(headers)) return { status: 403, detail: "requests from pages of other sites are refused" }
+  if (isCrossSite(method, headers)) return { status: 403, detail: "requests from pages of other sites are refused" }
   const length = Number(headers["content-length"] ?? 0)
   return length > maxBodyBytes
     ? { status: 413, detail: `the request body has ${length} bytes, and at most ${maxBodyBytes} are taken` }
@@ -91,8 +96,8 @@ export const guard = <E, R>(
     Effect.map(explained),
     Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(options.maxBodyBytes))
   )
-  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers }) => {
-    const refused = refusal(headers, options)
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method }) => {
+    const refused = refusal(method, headers, options)
     return refused === undefined ? answered : Effect.succeed(problem(refused.status, refused.detail))
   })
 }
@@ -104,8 +109,19 @@ const answerCause = <E>(cause: Cause.Cause<E>) =>
       : Effect.succeed(response)
   )
 
-/** A refusal without a text gets one; whoever is turned away for now is told when to come back. */
+/** Every refusal is a problem with a text, and says what the caller may do about it. */
 const explained = (response: HttpServerResponse.HttpServerResponse) => {
-  const told = response.status >= 400 && response.body._tag === "Empty" ? problem(response.status) : response
+  const told = response.status < 400 || isProblem(response) ? response : problem(response.status, textOf(response))
+  if (told.status === 401) return HttpServerResponse.setHeader(told, "www-authenticate", challenge(response))
   return told.status === 503 ? HttpServerResponse.setHeader(told, "retry-after", "1") : told
 }
+
+const isProblem = ({ body }: HttpServerResponse.HttpServerResponse) =>
+  body._tag !== "Empty" && body.contentType === ProblemDetails.contentType
+
+/** What the library that refused has to say, when it says it in words. */
+const textOf = ({ body }: HttpServerResponse.HttpServerResponse): string | undefined =>
+  body._tag === "Uint8Array" && body.contentType.startsWith("text/plain") ? new TextDecoder().decode(body.body) : undefined
+
+/** RFC 9110 wants one with every 401 (section 15.5.2). */
+const challenge = ({ headers }: HttpServerResponse.HttpServerResponse) => headers["www-authenticate"] ?? "Bearer"

@@ -86,8 +86,27 @@ export const usageChunk = (answering: Answering, outcome: Outcome) => ({
   usage: usageOf(outcome)
 })
 
-/** The problem that a turn ended with, as OpenAI's clients expect errors, with the problem's own fields beside. */
-export const failure = (status: number, type: string, detail: string) => ({
+/** Why a turn has no answer: a status, a name for programs and a sentence for people. */
+export interface Refusal {
+  readonly status: number
+  readonly type: string
+  readonly detail: string
+}
+
+/** What became of a turn instead of an answer; none when it has one. */
+export const refusalOf = ({ ended }: Outcome): Refusal | undefined => {
+  if (ended === undefined) {
+    return { status: 503, type: "interrupted", detail: "the service is stopping; the turn goes on when it is back" }
+  }
+  if (ended.failure !== undefined) {
+    const { message, type } = ended.failure
+    return { status: type === "rate_limited" ? 429 : 502, type, detail: message }
+  }
+  return ended.outcome === "completed" ? undefined : { status: 409, type: "cancelled", detail: "the turn was cancelled" }
+}
+
+/** The refusal as OpenAI's clients expect errors, with the problem's own fields beside. */
+export const failure = ({ detail, status, type }: Refusal) => ({
   type: "about:blank",
   title: "The turn failed",
   status,

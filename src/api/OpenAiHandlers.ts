@@ -4,24 +4,22 @@
  */
 import { createHash, randomUUID } from "node:crypto"
 import { Clock, Effect, Option, Schema, Stream } from "effect"
-import { HttpServerResponse } from "effect/http"
+import { HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Agents } from "../agents/Agents.ts"
 import type { Accepted } from "../agents/Directory.ts"
 import { reaches } from "../domain/Access.ts"
 import { AgentId, SessionId, TenantId } from "../domain/Ids.ts"
-import { Drain } from "../kernel/Drain.ts"
 import { follow } from "../sessions/Feed.ts"
-import type { SessionStore } from "../sessions/SessionStore.ts"
-import type { Signals } from "../telemetry/Signals.ts"
 import { Tenants } from "../tenants/Tenants.ts"
 import { CurrentCaller, inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
+import { eventStream } from "./EventStreams.ts"
 import type { ChatRequest } from "./OpenAiApi.ts"
-import { type Answering, completion, failure, gather, messagesOf, nothingYet } from "./OpenAiCodec.ts"
-import { type Answer, answerStream } from "./OpenAiStream.ts"
+import { type Answering, completion, failure, gather, messagesOf, nothingYet, refusalOf } from "./OpenAiCodec.ts"
+import { type Answer, answerFrames } from "./OpenAiStream.ts"
 import { BadRequest, NotFound } from "./Problems.ts"
-import { accept } from "./SessionHandlers.ts"
+import { accept, untilClosing } from "./SessionHandlers.ts"
 
 interface ChatInput {
   readonly payload: ChatRequest
@@ -80,26 +78,17 @@ const chat = Effect.fnUntraced(function* (input: ChatInput) {
 })
 
 const answer = Effect.fnUntraced(function* (accepted: Accepted, request: ChatRequest) {
-  const drain = yield* Drain
-  const services = yield* Effect.context<SessionStore | Signals>()
   const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const answering: Answering = { id: `chatcmpl-${accepted.turn}`, model: request.model, created }
   const headers = { "x-session-id": accepted.session, "x-turn-id": accepted.turn }
-  const events: Answer = follow(accepted.session, accepted.seq).pipe(
-    Stream.filter((event) => event.turn === accepted.turn),
-    Stream.takeUntil((event) => event.type === "TurnEnded"),
-    Stream.interruptWhen(drain.closing),
-    Stream.orDie,
-    Stream.provideContext(services)
+  const events: Answer = yield* untilClosing(
+    follow(accepted.session, accepted.seq).pipe(
+      Stream.filter((event) => event.turn === accepted.turn),
+      Stream.takeUntil((event) => event.type === "TurnEnded")
+    )
   )
-  if (request.stream === true) {
-    const withUsage = request.stream_options?.include_usage === true
-    return HttpServerResponse.stream(answerStream(answering, events, withUsage), {
-      contentType: "text/event-stream",
-      headers: { ...headers, "cache-control": "no-cache" }
-    })
-  }
-  return yield* whole(answering, events, headers)
+  if (request.stream !== true) return yield* whole(answering, events, headers)
+  return eventStream(answerFrames(answering, events, request.stream_options?.include_usage === true), headers)
 })
 
 /** The answer in one piece, or the problem the turn ended with, which asking again would not mend. */
@@ -107,23 +96,14 @@ const whole = Effect.fnUntraced(function* (answering: Answering, events: Answer,
   const outcome = yield* Stream.runFold(events, () => nothingYet, (gathered, event) =>
     event.type === "TextDelta" ? gathered : gather(gathered, event)
   )
-  const ended = outcome.ended
-  if (ended?.outcome === "completed") return HttpServerResponse.jsonUnsafe(completion(answering, outcome), { headers })
-  const type = ended?.failure?.type ?? ended?.outcome ?? "interrupted"
-  const detail = ended?.failure?.message ?? (ended === undefined ? "the service is stopping" : "the turn was cancelled")
-  const status = statusOf(type)
-  return HttpServerResponse.jsonUnsafe(failure(status, type, detail), {
-    status,
+  const refusal = refusalOf(outcome)
+  if (refusal === undefined) return HttpServerResponse.jsonUnsafe(completion(answering, outcome), { headers })
+  return HttpServerResponse.jsonUnsafe(failure(refusal), {
+    status: refusal.status,
     headers: { ...headers, "x-should-retry": "false" },
-    contentType: "application/problem+json"
+    contentType: ProblemDetails.contentType
   })
 })
-
-const statusOf = (type: string) => {
-  if (type === "rate_limited") return 429
-  if (type === "cancelled") return 409
-  return type === "interrupted" ? 503 : 502
-}
 
 const models = Effect.fnUntraced(function* () {
   const caller = yield* CurrentCaller

@@ -5,7 +5,8 @@
 import { Stream } from "effect"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
-import { type Answering, chunk, failure, gather, nothingYet, type Outcome, usageChunk } from "./OpenAiCodec.ts"
+import type { Frame } from "./EventStreams.ts"
+import { type Answering, chunk, failure, gather, nothingYet, type Outcome, refusalOf, usageChunk } from "./OpenAiCodec.ts"
 
 /** The events of one turn and its live text, up to its end. */
 export type Answer = Stream.Stream<SessionEvent | TextDelta>
@@ -16,16 +17,18 @@ interface Progress {
   readonly sent: string
 }
 
-const line = (data: unknown) => `data: ${typeof data === "string" ? data : JSON.stringify(data)}\n\n`
+const frame = (data: unknown): Frame => ({ data: JSON.stringify(data) })
+const done: Frame = { data: "[DONE]" }
 
-export const answerStream = (answering: Answering, events: Answer, withUsage: boolean): Stream.Stream<Uint8Array> =>
+/** The answer as it comes. A turn without an answer, or one that is cut off, ends with an error. */
+export const answerFrames = (answering: Answering, events: Answer, withUsage: boolean): Stream.Stream<Frame> =>
   events.pipe(
     Stream.mapAccum(
       (): Progress => ({ outcome: nothingYet, sent: "" }),
-      (progress, event) => step(answering, withUsage, progress, event)
+      (progress, event) => step(answering, withUsage, progress, event),
+      { onHalt: ({ outcome }) => (outcome.ended === undefined ? ending(answering, withUsage, outcome) : []) }
     ),
-    (chunks) => Stream.concat(Stream.succeed(line(chunk(answering, { role: "assistant", content: "" }))), chunks),
-    Stream.encodeText
+    (frames) => Stream.concat(Stream.succeed(frame(chunk(answering, { role: "assistant", content: "" }))), frames)
   )
 
 const step = (
@@ -33,8 +36,8 @@ const step = (
   withUsage: boolean,
   { outcome, sent }: Progress,
   event: SessionEvent | TextDelta
-): readonly [Progress, ReadonlyArray<string>] => {
-  const said = (content: string) => line(chunk(answering, { content }))
+): readonly [Progress, ReadonlyArray<Frame>] => {
+  const said = (content: string) => frame(chunk(answering, { content }))
   const gap = sent === "" && outcome.text !== "" ? "\n\n" : ""
   if (event.type === "TextDelta") {
     return [{ outcome, sent: sent + event.text }, [said(gap + event.text)]]
@@ -54,9 +57,9 @@ const unsent = ({ content }: Extract<SessionEvent, { readonly type: "ModelReplie
   return whole.startsWith(sent) ? whole.slice(sent.length) : `\n\n${whole}`
 }
 
-const ending = (answering: Answering, withUsage: boolean, outcome: Outcome): ReadonlyArray<string> => {
-  const failed = outcome.ended?.failure
-  if (failed !== undefined) return [line(failure(502, failed.type, failed.message)), line("[DONE]")]
-  const last = line(chunk(answering, {}, outcome.finish))
-  return withUsage ? [last, line(usageChunk(answering, outcome)), line("[DONE]")] : [last, line("[DONE]")]
+const ending = (answering: Answering, withUsage: boolean, outcome: Outcome): ReadonlyArray<Frame> => {
+  const refusal = refusalOf(outcome)
+  if (refusal !== undefined) return [frame(failure(refusal)), done]
+  const last = frame(chunk(answering, {}, outcome.finish))
+  return withUsage ? [last, frame(usageChunk(answering, outcome)), done] : [last, done]
 }

@@ -1,21 +1,21 @@
 /** The HTTP server: the API, its description and its documentation behind one guard. */
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
-import { HttpApiBuilder, HttpApiMiddleware, HttpApiScalar } from "effect/http-api"
+import { HttpApiBuilder } from "effect/http-api"
 import { Authorization } from "./Access.ts"
 import { Api } from "./Api.ts"
+import * as Description from "./Description.ts"
 import { type GuardOptions, guard } from "./Guard.ts"
+import { underV1 } from "./OpenAiErrors.ts"
 import { OpenAiHandlers } from "./OpenAiHandlers.ts"
 import { SessionHandlers } from "./SessionHandlers.ts"
 import { OperationsHandlers, SystemHandlers } from "./SystemHandlers.ts"
 import { TenantHandlers } from "./TenantHandlers.ts"
+import * as Validation from "./Validation.ts"
 
-const routes = Layer.mergeAll(
-  HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }),
-  HttpApiScalar.layer(Api, { path: "/docs" })
-).pipe(
+const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), Description.layer).pipe(
   Layer.provide([SystemHandlers, OperationsHandlers, TenantHandlers, SessionHandlers, OpenAiHandlers]),
-  Layer.provide(HttpApiMiddleware.layerProblemDetails({ includeDetails: true })),
+  Layer.provide(Validation.layer),
   Layer.provide(Authorization.layer)
 )
 
@@ -24,6 +24,6 @@ export const layer = (options: GuardOptions) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const app = yield* HttpRouter.toHttpEffect(routes)
-      yield* HttpServer.serveEffect(guard(app, options))
+      yield* HttpServer.serveEffect(underV1(guard(app, options)))
     })
   )

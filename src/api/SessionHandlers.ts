@@ -1,16 +1,18 @@
 /** Answers of conversations. */
 import { Effect, Option, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { type Accepted, Directory, type Incoming } from "../agents/Directory.ts"
 import type { SessionId } from "../domain/Ids.ts"
+import type { SessionEvent } from "../domain/SessionEvent.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { follow } from "../sessions/Feed.ts"
-import { SessionStore } from "../sessions/SessionStore.ts"
-import type { Signals } from "../telemetry/Signals.ts"
+import { SessionStore, type StoreUnavailable } from "../sessions/SessionStore.ts"
+import type { Signals, TextDelta } from "../telemetry/Signals.ts"
 import { inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
+import { eventStream, type Frame } from "./EventStreams.ts"
 import { BadRequest, Conflict, LimitReached, NotFound, Unavailable } from "./Problems.ts"
-import type { FollowedEvent } from "./SessionsApi.ts"
 
 const unavailable = (error: { readonly message: string }) => new Unavailable({ detail: error.message })
 
@@ -53,21 +55,36 @@ const eventsPage = Effect.fnUntraced(function* (session: SessionId, after: numbe
   yield* find(session)
   const store = yield* SessionStore
   const { items, last } = cut(yield* Effect.mapError(store.read(session, { after, limit: limit + 1 }), unavailable), limit)
-  return { events: items, ...(last === undefined ? {} : { next: last.seq }) }
+  return HttpServerResponse.jsonUnsafe({
+    events: items.map(inOrder),
+    ...(last === undefined ? {} : { next: last.seq })
+  })
 })
 
+/** What a reader looks for first stands first. */
+const inOrder = ({ at, seq, ...event }: SessionEvent) => ({ seq, at, ...event })
+
+const frameOf = (event: SessionEvent | TextDelta): Frame =>
+  "seq" in event
+    ? { id: String(event.seq), event: event.type, data: JSON.stringify(inOrder(event)) }
+    : { event: event.type, data: JSON.stringify(event) }
+
 /** The log behind `after` and whatever comes, until the client goes or the service stops. */
-const followed = Effect.fnUntraced(function* (session: SessionId, after: number) {
+const followed = (session: SessionId, after: number) =>
+  Effect.map(untilClosing(follow(session, after)), (events) => eventStream(Stream.map(events, frameOf)))
+
+/**
+ * What a client watches: ends when the service closes, and when the store cannot go on. Then the client connects
+ * anew, from where it was.
+ */
+export const untilClosing = Effect.fnUntraced(function* <A>(
+  events: Stream.Stream<A, StoreUnavailable, SessionStore | Signals>
+) {
   const drain = yield* Drain
   const services = yield* Effect.context<SessionStore | Signals>()
-  return follow(session, after).pipe(
-    Stream.map((event): FollowedEvent => ({
-      id: "seq" in event ? String(event.seq) : undefined,
-      event: event.type,
-      data: event
-    })),
+  return events.pipe(
     Stream.interruptWhen(drain.closing),
-    Stream.orDie,
+    Stream.catch((error) => Stream.drain(Stream.fromEffect(Effect.logWarning("stream ends with the store", error)))),
     Stream.provideContext(services)
   )
 })
@@ -77,7 +94,7 @@ const positionOf = (after: number | undefined, lastEventId: string | undefined) 
   const position = after ?? Number(lastEventId ?? 0)
   return Number.isSafeInteger(position) && position >= 0
     ? Effect.succeed(position)
-    : Effect.fail(new NotFound({ detail: `no event has the id ${lastEventId}` }))
+    : Effect.fail(new BadRequest({ detail: `last-event-id: no event has the id ${lastEventId}` }))
 }
 
 export const SessionHandlers = HttpApiBuilder.group(Api, "sessions", (handlers) =>

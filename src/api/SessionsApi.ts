@@ -28,7 +28,6 @@ const FollowedEvent = Schema.Struct({
   event: Schema.String,
   data: Schema.fromJsonString(Schema.Union([SessionEvent, TextDelta]))
 })
-export type FollowedEvent = typeof FollowedEvent.Type
 
 const whole = (minimum: number, maximum: number) =>
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
@@ -57,7 +56,7 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
         Schema.Struct({ events: Schema.Array(SessionEvent), next: Schema.optionalKey(Schema.Int) }),
         HttpApiSchema.StreamSse({ events: FollowedEvent })
       ],
-      error: tenantProblems
+      error: [...tenantProblems, BadRequest]
     }),
     HttpApiEndpoint.post("say", "/:session/messages", {
       params: inSession,

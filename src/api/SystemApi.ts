@@ -1,6 +1,6 @@
 /** Is it alive, is it well, what is in it: the calls about the service itself. */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiSchema } from "effect/http-api"
 import { Role, Token } from "../domain/Access.ts"
 import { TenantId } from "../domain/Ids.ts"
 import { NodeSnapshot } from "../kernel/Tree.ts"
@@ -15,14 +15,18 @@ const Health = Schema.Struct({
 }).annotate({ identifier: "Health" })
 
 const Ready = Schema.Struct({ status: Schema.Literal("ready") }).annotate({ identifier: "Ready" })
-const NotReady = Schema.Struct({ status: Schema.Literal("not ready"), reasons: Schema.Array(Schema.String) })
-  .annotate({ identifier: "NotReady" })
-  .pipe(HttpApiSchema.status(503))
+
+/** What keeps the service from doing its work, one sentence each. */
+export class NotReady extends HttpApiError.Problem<NotReady>()(
+  "NotReady",
+  { type: "about:blank", status: 503, title: "Service Unavailable" },
+  { reasons: Schema.Array(Schema.String) }
+) {}
 
 /** Answered to anybody: the process lives; the service is well, or why not. */
 export class SystemApi extends HttpApiGroup.make("system").add(
   HttpApiEndpoint.get("health", "/health", { success: Health }),
-  HttpApiEndpoint.get("ready", "/ready", { success: [Ready, NotReady] })
+  HttpApiEndpoint.get("ready", "/ready", { success: Ready, error: NotReady })
 ) {}
 
 const NewToken = Schema.Struct({

@@ -10,6 +10,7 @@ import { Tokens } from "../tenants/Tokens.ts"
 import { requireRole } from "./Access.ts"
 import { Api } from "./Api.ts"
 import { Forbidden, NotFound, Unavailable } from "./Problems.ts"
+import { NotReady } from "./SystemApi.ts"
 
 /** The whole supervision tree as it is now. */
 export class TreeView extends Context.Service<TreeView, { readonly snapshot: Effect.Effect<NodeSnapshot> }>()(
@@ -28,10 +29,11 @@ export const SystemHandlers = HttpApiBuilder.group(
         const uptimeSeconds = Math.round(DateTime.toEpochMillis(now) - started) / 1000
         return { status: "ok" as const, timestamp: DateTime.formatIso(now), version, uptimeSeconds }
       }),
-      ready: () =>
-        Effect.map(readiness.reasons, (reasons) =>
-          reasons.length === 0 ? { status: "ready" as const } : { status: "not ready" as const, reasons }
-        )
+      ready: Effect.fnUntraced(function* () {
+        const reasons = yield* readiness.reasons
+        if (reasons.length > 0) return yield* new NotReady({ detail: reasons.join("; "), reasons })
+        return { status: "ready" as const }
+      })
     })
   })
 )

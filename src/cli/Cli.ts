@@ -8,7 +8,7 @@ import { CliError, Command } from "effect/cli"
 import { version } from "../domain/Version.ts"
 import { chat } from "./ChatCommand.ts"
 import { check } from "./CheckCommand.ts"
-import { Failed, say } from "./Output.ts"
+import { Failed, say, surviveClosedPipes } from "./Output.ts"
 import { serve } from "./ServeCommand.ts"
 
 const fiberclaw = Command.make("fiberclaw").pipe(
@@ -17,7 +17,7 @@ const fiberclaw = Command.make("fiberclaw").pipe(
 )
 
 /** Runs the command line of this process. */
-export const main = Command.run(fiberclaw, { version }).pipe(
+export const main = Effect.andThen(surviveClosedPipes, Command.run(fiberclaw, { version })).pipe(
   Effect.catchCause((cause) => {
     const error = Cause.squash(cause)
     const told = error instanceof Failed || CliError.isCliError(error) || Cause.hasInterruptsOnly(cause)

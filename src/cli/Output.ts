@@ -14,6 +14,11 @@ export const print = (text: string) => Console.log(text)
 /** Says something to the person. */
 export const say = (text: string) => Console.error(text)
 
+/** Whoever read our output may go; a service goes on without, and `fiberclaw … | head` is no failure. */
+export const surviveClosedPipes: Effect.Effect<void> = Effect.sync(() => {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
+})
+
 /** Says why, and ends the command with exit code 1. */
 export const fail = (reason: string): Effect.Effect<never, Failed> =>
   Effect.andThen(say(reason), Effect.fail(new Failed({ reason })))

@@ -29,7 +29,7 @@ export class Child<R> implements Host {
   incarnations = 0
   everStarted = false
   startFailure: ChildStartFailed | undefined
-  /** When the current incarnation had started; undefined before. */
+  /** When the current incarnation had started; undefined before. This and what follows is in uptime. */
   startedAt: number | undefined
   /** Times of this child's restarts inside the window, when budgets are counted per child. */
   restarts: ReadonlyArray<number> = []
@@ -40,6 +40,8 @@ export class Child<R> implements Host {
   lastExit: { readonly exit: Exit.Exit<unknown, unknown>; readonly ending: Ending; readonly at: number } | undefined
   /** Whoever waits for the next start. */
   waiter: Deferred.Deferred<void, ChildStartFailed> | undefined
+  /** Whoever waits until the current incarnation is released. */
+  released: Deferred.Deferred<void> | undefined
 
   constructor(spec: ChildSpec<R>, parent: string, dynamic: boolean, now: number) {
     this.spec = spec

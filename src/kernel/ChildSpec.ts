@@ -6,8 +6,10 @@
  */
 import type { Context } from "effect"
 import { Duration, Effect, Layer, Scope } from "effect"
+import type { Lifeline } from "./Incarnation.ts"
 import { incarnate, Incarnation } from "./Incarnation.ts"
 import type { Restart } from "./Restart.ts"
+import type { Host } from "./Tree.ts"
 import { ParentNode } from "./Tree.ts"
 
 /** How long a child may take to end: a time, no time at all (`brutal`), or as long as it needs (`infinity`). */
@@ -62,19 +64,25 @@ export const fromLayer = <A, E, R>(
   kind: "worker",
   restart: options.restart ?? "permanent",
   shutdown: shutdownFrom(options.shutdown ?? "10 seconds"),
-  start: Effect.gen(function*() {
+  start: Effect.gen(function* () {
     const scope = yield* Effect.scope
     const parent = yield* ParentNode
     const { ended, failUnsafe, service } = incarnate(scope)
     const build = Layer.buildWithMemoMap(options.layer, Layer.makeMemoMapUnsafe(), scope).pipe(
       Effect.provideService(Incarnation, service),
-      Effect.provideService(ParentNode, parent && { path: parent.path, attach: (branch) => parent.attach(branch), escalate: failUnsafe }),
+      Effect.provideService(ParentNode, parent && escalating(parent, failUnsafe)),
       Scope.provide(scope)
     )
     const built = yield* Effect.raceFirst(build, ended)
     if (options.publish !== undefined) yield* options.publish(built)
     return ended
   })
+})
+
+const escalating = (host: Host, escalate: Lifeline["failUnsafe"]): Host => ({
+  path: host.path,
+  attach: (branch) => host.attach(branch),
+  escalate
 })
 
 /** A shutdown as options give it. */

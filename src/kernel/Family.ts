@@ -54,8 +54,14 @@ export class Family<R> implements Keeper<R> {
     this.since = this.now
   }
 
+  /** The time of day, for people. */
   get now(): number {
     return this.#clock.currentTimeMillisUnsafe()
+  }
+
+  /** Milliseconds that only go forward, for the rules. */
+  get #uptime(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   }
 
   /** Starts these children one after the other; `booted` tells how it went. */
@@ -68,6 +74,9 @@ export class Family<R> implements Keeper<R> {
     return Effect.suspend((): Effect.Effect<void, ChildAlreadyRunning | ChildStartFailed> => {
       if (this.#closed) return this.#notStarted(spec.id, "the supervisor has been stopped")
       const present = this.children.get(spec.id)
+      if (present?.state === "stopping") {
+        return Effect.andThen(Deferred.await(present.released ??= Deferred.makeUnsafe()), this.start(spec))
+      }
       if (present !== undefined && !present.isDown) {
         return new ChildAlreadyRunning({ supervisor: this.options.path, id: spec.id, state: present.state })
       }
@@ -107,10 +116,7 @@ export class Family<R> implements Keeper<R> {
       Effect.forEach(youngestFirst.filter(isFree), stop, { concurrency: "unbounded", discard: true }),
       Effect.forEach(youngestFirst.filter((child) => !isFree(child)), stop, { discard: true })
     )
-  }).pipe(
-    Effect.andThen(Effect.sync(() => this.#enter("stopped"))),
-    Effect.uninterruptible
-  )
+  }).pipe(Effect.andThen(Effect.sync(() => this.#enter("stopped"))))
 
   starting(child: Child<R>): void {
     child.enter("starting", this.now)
@@ -118,8 +124,8 @@ export class Family<R> implements Keeper<R> {
 
   started(child: Child<R>): void {
     child.everStarted = true
-    child.startedAt = this.now
-    child.enter("running", child.startedAt)
+    child.startedAt = this.#uptime
+    child.enter("running", this.now)
     this.#advance()
     this.#answer(child, Effect.void)
   }
@@ -179,6 +185,13 @@ export class Family<R> implements Keeper<R> {
     if (waiter !== undefined) Deferred.doneUnsafe(waiter, answer)
   }
 
+  /** As `answer`, for those who wait until the child is released. */
+  #announce(child: Child<R>): void {
+    const { released } = child
+    child.released = undefined
+    if (released !== undefined) Deferred.doneUnsafe(released, Effect.void)
+  }
+
   /** Runs a step to its end, in a fiber that the supervisor's Scope waits for. */
   #run(step: Effect.Effect<void>): Fiber.Fiber<void> {
     return Fiber.runIn(Effect.runForkWith(this.options.context)(step, { uninterruptible: true }), this.options.scope)
@@ -213,10 +226,11 @@ export class Family<R> implements Keeper<R> {
     const { dynamic, intent, spec: { id } } = child
     child.fiber = undefined
     child.enter(intent === "paused" || intent === "parked" ? intent : "stopped", this.now)
-    if (intent === "up" && !this.#closed) return
     if (dynamic && child.isDown && this.children.get(id) === child) this.children.delete(id)
-    if (child.waiter === undefined) return
-    this.#answer(child, child.startFailure ?? this.#notStarted(id, "stopped before it had started"))
+    if (child.waiter !== undefined && (intent !== "up" || this.#closed)) {
+      this.#answer(child, child.startFailure ?? this.#notStarted(id, "stopped before it had started"))
+    }
+    this.#announce(child)
   }
 
   #bringUp(child: Child<R>): void {
@@ -238,7 +252,7 @@ export class Family<R> implements Keeper<R> {
   }
 
   #launch(child: Child<R>): void {
-    const wait = child.notBefore - this.now
+    const wait = child.notBefore - this.#uptime
     child.stopping = false
     child.startedAt = undefined
     child.startFailure = undefined
@@ -248,6 +262,7 @@ export class Family<R> implements Keeper<R> {
     // A restart lets others run first, so that a child that fails at once cannot starve or overflow its supervisor.
     const pause = wait > 0 ? Effect.sleep(wait) : child.incarnations > 0 ? Effect.yieldNow : Effect.void
     child.incarnations++
+    // The fiber is owned by `close`, which stops it within its time limit; a Scope would wait for it without end.
     Effect.runForkWith(context)(live(child, this, scope, pause), { uninterruptible: true })
   }
 
@@ -257,7 +272,8 @@ export class Family<R> implements Keeper<R> {
     const restarts = parkExhausted ? child.restarts : this.#restarts
     const dynamic = child.dynamic && (ending !== "stopped" || child.intent === "stopped")
     const { restart } = child.spec
-    const decision = decide({ strategy, restart, ending, dynamic, parkExhausted, intensity, restarts, now: this.now })
+    const now = this.#uptime
+    const decision = decide({ strategy, restart, ending, dynamic, parkExhausted, intensity, restarts, now })
     if (decision._tag !== "Restart") return decision
     if (parkExhausted) child.restarts = decision.restarts
     else this.#restarts = decision.restarts
@@ -300,10 +316,11 @@ export class Family<R> implements Keeper<R> {
   #again(child: Child<R>, which: Which): void {
     const { backoff, context, intensity } = this.options
     const { startFailure } = child
-    const isSteady = child.startedAt !== undefined && this.now - child.startedAt >= intensity.within
+    const now = this.#uptime
+    const isSteady = child.startedAt !== undefined && now - child.startedAt >= intensity.within
     child.attempt = isSteady ? 1 : child.attempt + 1
     const random = Context.get(context, Random.Random).nextDoubleUnsafe()
-    const notBefore = backoff === undefined ? 0 : this.now + delay(backoff, child.attempt, random)
+    const notBefore = backoff === undefined ? now : now + delay(backoff, child.attempt, random)
     const companions = this.#affected(which, child)
     for (const companion of companions) {
       companion.notBefore = notBefore
@@ -313,6 +330,7 @@ export class Family<R> implements Keeper<R> {
     if (which === "one") this.#bringUp(child)
     else this.#halt(companions)
     if (startFailure !== undefined) this.#answer(child, startFailure)
+    this.#announce(child)
   }
 
   #park(child: Child<R>): void {

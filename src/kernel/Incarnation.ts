@@ -45,10 +45,10 @@ export const incarnate = (scope: Scope.Scope): Lifeline => {
     Deferred.doneUnsafe(deferred, Exit.failCause(cause))
   }
 
-  const fork = Effect.fnUntraced(function*<A, E, R>(effect: EffectType.Effect<A, E, R>, options?: ForkOptions) {
+  const fork = Effect.fnUntraced(function* <A, E, R>(effect: EffectType.Effect<A, E, R>, options?: ForkOptions) {
     const fiber = yield* Effect.forkIn(effect, scope, { startImmediately: true })
     fiber.addObserver((exit) => {
-      const cause = scope.state._tag === "Closed" ? undefined : faultOf(exit, options?.mustNotEnd)
+      const cause = faultOf(exit, options?.mustNotEnd)
       if (cause !== undefined) failUnsafe(cause)
     })
     return fiber

@@ -19,7 +19,7 @@ export interface Keeper<R> {
 }
 
 /** Lives once in `scope`, beginning with `pause`. To be run uninterruptibly: it is interruptible where it may be. */
-export const live = Effect.fnUntraced(function*<R>(
+export const live = Effect.fnUntraced(function* <R>(
   child: Child<R>,
   keeper: Keeper<R>,
   scope: Scope.Closeable,
@@ -33,7 +33,7 @@ export const live = Effect.fnUntraced(function*<R>(
   yield* keeper.ended(child, fiber, exit)
 })
 
-const lifetime = Effect.fnUntraced(function*<R>(child: Child<R>, keeper: Keeper<R>, pause: Effect.Effect<void>) {
+const lifetime = Effect.fnUntraced(function* <R>(child: Child<R>, keeper: Keeper<R>, pause: Effect.Effect<void>) {
   yield* pause
   keeper.starting(child)
   const run = yield* child.spec.start
@@ -51,7 +51,7 @@ const logged = <R>(child: Child<R>, closing: Effect.Effect<void>): Effect.Effect
  * A stop has its own time limit; a child that ended by itself needs one here. The release has a fiber of its own and
  * no owner, because an owner would wait for it, and it cannot be ended by force.
  */
-const bounded = Effect.fnUntraced(function*<R>(child: Child<R>, closing: Effect.Effect<void>) {
+const bounded = Effect.fnUntraced(function* <R>(child: Child<R>, closing: Effect.Effect<void>) {
   const limit = patience(child.spec.shutdown)
   if (limit === undefined) return yield* logged(child, closing)
   const release = yield* Effect.forkDetach(logged(child, closing), { startImmediately: true, uninterruptible: true })

@@ -17,7 +17,7 @@ export const signal = <R>(child: Child<R>, now: number): AnyFiber | undefined =>
 }
 
 /** Waits for the end of an incarnation that was told to end; `abandon` is called when it is left behind. */
-export const settled = Effect.fnUntraced(function*<R>(
+export const settled = Effect.fnUntraced(function* <R>(
   child: Child<R>,
   fiber: AnyFiber | undefined,
   abandon: () => void

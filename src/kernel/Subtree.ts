@@ -59,7 +59,7 @@ export const child = <A, E, RIn>(id: string, layer: Layer.Layer<A, E, RIn>, opti
   of(self.name, self.options, [...self.members, { id, layer, options }])
 
 /** Starts the children in order. The subtree lives until the Scope closes or its `exit` fails. */
-export const start = Effect.fn("Subtree.start")(function*<Out, R>(subtree: Subtree<Out, R>) {
+export const start = Effect.fn("Subtree.start")(function* <Out, R>(subtree: Subtree<Out, R>) {
   const { members, name, options } = subtree
   const built = new Map<string, Context.Context<never>>()
   const together = (ids: ReadonlyArray<Member>) =>
@@ -95,7 +95,7 @@ export const layer = <Out, R>(
   onStart?: SpecOptions<Out>["onStart"]
 ): Layer.Layer<never, ChildStartFailed, Exclude<R, Scope.Scope>> => Layer.effectDiscard(begin(subtree, onStart))
 
-const begin = Effect.fnUntraced(function*<Out, R>(subtree: Subtree<Out, R>, onStart: SpecOptions<Out>["onStart"]) {
+const begin = Effect.fnUntraced(function* <Out, R>(subtree: Subtree<Out, R>, onStart: SpecOptions<Out>["onStart"]) {
   const running = yield* start(subtree)
   if (onStart !== undefined) yield* onStart(running)
   return running.exit

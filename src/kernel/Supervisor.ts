@@ -35,7 +35,10 @@ export interface SupervisorOptions<R = never> {
 /** Children run with the services the supervisor was made with. */
 export interface Supervisor<in R = never> {
   readonly path: string
-  /** Adds a child after the others and waits until it has started. A child whose first start fails is not kept. */
+  /**
+   * Adds a child after the others and waits until it has started. A child whose first start fails is not kept. When
+   * one with this id is about to end, waits to see whether it is gone then.
+   */
   startChild(spec: ChildSpec<R>): Effect.Effect<void, ChildAlreadyRunning | ChildStartFailed>
   /** Stops a child, under rest_for_one also those after it. One added by `startChild` is then forgotten. */
   stopChild(id: string): Effect.Effect<void, ChildUnknown>
@@ -55,7 +58,7 @@ export interface Supervisor<in R = never> {
 }
 
 /** Starts a supervisor that lives until the Scope closes. When a child's first start fails, nothing is left of it. */
-export const make = Effect.fn("Supervisor.make")(function*<R = never>(options: SupervisorOptions<R>) {
+export const make = Effect.fn("Supervisor.make")(function* <R = never>(options: SupervisorOptions<R>) {
   const children = options.children ?? []
   if (new Set(children.map(({ id }) => id)).size < children.length) {
     return yield* Effect.die(new Error(`Two children of ${options.name} have the same id`))
@@ -94,7 +97,7 @@ const rulesOf = <R>({ backoff, intensity, onExit, parkExhausted, strategy }: Sup
 
 /** Children outlive the span, the Scope and the layer build in which their supervisor was made. */
 const ownContext = <R>(context: Context.Context<R>): Context.Context<R> =>
-  context as Context.Context<R>
+  Context.omit(Scope.Scope, Tracer.ParentSpan, Layer.CurrentMemoMap)(context) as Context.Context<R>
 
 const handleOf = <R>(family: Family<R>): Supervisor<R> => ({
   path: family.options.path,

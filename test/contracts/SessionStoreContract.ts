@@ -247,7 +247,9 @@ export const sessionStoreContract = (name: string, fresh: () => Layer.Layer<Sess
         const store = yield* SessionStore
         for (const id of [c, b, a]) yield* store.append(id, 0, [accepted("t"), accepted("u")])
         yield* store.append(b, 2, [ended("t")])
+        yield* store.append(a, 2, [accepted("t"), accepted("u")])
         yield* store.append(c, 2, [ended("t"), ended("u")])
+        yield* store.append(c, 4, [accepted("t")])
         assert.deepStrictEqual(yield* store.unfinished, [a, b])
       })
     )

@@ -4,7 +4,7 @@ import * as Registry from "../../src/kernel/Registry.ts"
 
 describe("Registry", () => {
   it.effect("finds a handle by its name until its Scope closes", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const registry = yield* Registry.make<number>()
       const scope = yield* Scope.make()
       yield* Scope.provide(registry.register("a", 1), scope)
@@ -17,7 +17,7 @@ describe("Registry", () => {
     }))
 
   it.effect("refuses a name that is taken, and keeps the first handle", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const registry = yield* Registry.make<number>()
       yield* registry.register("a", 1)
       const error = yield* Effect.flip(Effect.scoped(registry.register("a", 2)))
@@ -26,7 +26,7 @@ describe("Registry", () => {
     }))
 
   it.effect("keeps a handle that is undefined", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       const registry = yield* Registry.make<undefined>()
       yield* registry.register("a", undefined)
       assert.deepStrictEqual(yield* registry.find("a"), Option.some(undefined))

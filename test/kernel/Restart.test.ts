@@ -105,7 +105,8 @@ describe("Restart.intentAfter", () => {
 
 describe("Restart.delay", () => {
   const backoff = { base: 100, cap: 1000 }
-  it.each([[1, 100], [2, 200], [4, 800], [5, 1000], [60, 1000]])("doubles up to the cap: attempt %i", (attempt, step) => {
+  const steps = [[1, 100], [2, 200], [4, 800], [5, 1000], [60, 1000]] as const
+  it.each(steps)("doubles up to the cap: attempt %i", (attempt, step) => {
     assert.strictEqual(delay(backoff, attempt, 0), step / 2)
     assert.isBelow(delay(backoff, attempt, 0.999), step)
   })

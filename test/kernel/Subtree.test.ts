@@ -18,7 +18,7 @@ const test = <A, E>(name: string, body: Effect.Effect<A, E, Troupe | Scope.Scope
 type End = Deferred.Deferred<void, Error>
 
 /** Two Layers, of which the second needs the first, and a way to end each. */
-const staged = Effect.gen(function*() {
+const staged = Effect.gen(function* () {
   const { diary } = yield* Troupe
   const ends = { store: [] as Array<End>, agents: [] as Array<End> }
   const begin = (among: Array<End>) => {
@@ -27,14 +27,14 @@ const staged = Effect.gen(function*() {
   }
   const enter = (id: string) =>
     Effect.acquireRelease(Effect.sync(() => diary.push(`+${id}`)), () => Effect.sync(() => diary.push(`-${id}`)))
-  const StoreLayer = Layer.effect(Store, Effect.gen(function*() {
+  const StoreLayer = Layer.effect(Store, Effect.gen(function* () {
     yield* enter("store")
     const { fork } = yield* Incarnation
     const { end, nth } = begin(ends.store)
     yield* fork(Deferred.await(end))
     return { nth }
   }))
-  const AgentsLayer = Layer.effect(Agents, Effect.gen(function*() {
+  const AgentsLayer = Layer.effect(Agents, Effect.gen(function* () {
     yield* enter("agents")
     const { fork } = yield* Incarnation
     const { end, nth } = begin(ends.agents)
@@ -46,11 +46,11 @@ const staged = Effect.gen(function*() {
     Subtree.child("agents", AgentsLayer, { shutdown: "1 second" })
   )
   const last = (among: Array<End>) => Effect.suspend(() => Effect.fromNullishOr(among.at(-1)))
-  const crashStore = Effect.gen(function*() {
+  const crashStore = Effect.gen(function* () {
     yield* Deferred.fail(yield* last(ends.store), new Error("broke"))
     yield* settle
   })
-  const endAgents = Effect.gen(function*() {
+  const endAgents = Effect.gen(function* () {
     yield* Deferred.succeed(yield* last(ends.agents), undefined)
     yield* settle
   })
@@ -58,7 +58,7 @@ const staged = Effect.gen(function*() {
 })
 
 describe("Subtree", () => {
-  test("builds Layers in order, later ones with what earlier ones built", Effect.gen(function*() {
+  test("builds Layers in order, later ones with what earlier ones built", Effect.gen(function* () {
     const { diary } = yield* Troupe
     const { subtree } = yield* staged
     const scope = yield* Scope.make()
@@ -71,7 +71,7 @@ describe("Subtree", () => {
     assert.strictEqual(missing.message, "default is not complete: store, agents is down")
   }))
 
-  test("rebuilds later siblings with fresh services after a restart", Effect.gen(function*() {
+  test("rebuilds later siblings with fresh services after a restart", Effect.gen(function* () {
     const { diary, logs } = yield* Troupe
     const { crashStore, subtree } = yield* staged
     const running = yield* Subtree.start(subtree)
@@ -82,7 +82,7 @@ describe("Subtree", () => {
     assert.deepStrictEqual(logs.map(({ annotations }) => annotations["child"]), ["default/store"])
   }))
 
-  test("leaves earlier siblings alone", Effect.gen(function*() {
+  test("leaves earlier siblings alone", Effect.gen(function* () {
     const { diary, logs } = yield* Troupe
     const { endAgents, subtree } = yield* staged
     const running = yield* Subtree.start(subtree)
@@ -93,25 +93,24 @@ describe("Subtree", () => {
     assert.strictEqual(logs[0]?.annotations["reason"], "FiberEnded: agents' loop ended although its child lives on")
   }))
 
-  test("shares no instance between two subtrees, nor with the outside", Effect.gen(function*() {
+  test("shares no instance between two subtrees, nor with the outside", Effect.gen(function* () {
     yield* Troupe
     let built = 0
     const Shared = Layer.effect(Store, Effect.sync(() => ({ nth: ++built })))
+    const Private = Layer.provide(Layer.effect(Agents, Effect.map(Store, ({ nth }) => ({ nth, store: nth }))), Shared)
     const subtree = (name: string) =>
-      Subtree.make(name, { intensity }).pipe(
-        Subtree.child("a", Shared),
-        Subtree.child("b", Layer.effect(Agents, Effect.map(Store, ({ nth }) => ({ nth, store: nth }))).pipe(Layer.provide(Shared)))
-      )
-    const seen = yield* Effect.gen(function*() {
+      Subtree.make(name, { intensity }).pipe(Subtree.child("a", Shared), Subtree.child("b", Private))
+    const seen = yield* Effect.gen(function* () {
       const outside = (yield* Store).nth
       const one = yield* (yield* Subtree.start(subtree("one"))).services
       const two = yield* (yield* Subtree.start(subtree("two"))).services
-      return [outside, ...[one, two].flatMap((services) => [Context.get(services, Store).nth, Context.get(services, Agents).nth])]
+      const inside = [one, two].flatMap((services) => [Context.get(services, Store), Context.get(services, Agents)])
+      return [outside, ...inside.map(({ nth }) => nth)]
     }).pipe(Effect.provide(Shared))
     assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
   }))
 
-  test("uses the ambient services", Effect.gen(function*() {
+  test("uses the ambient services", Effect.gen(function* () {
     yield* Troupe
     const needy = Layer.effect(Store, Effect.map(House, ({ name }) => ({ nth: name.length })))
     const subtree = Subtree.make("default", { intensity }).pipe(Subtree.child("a", needy))
@@ -119,7 +118,7 @@ describe("Subtree", () => {
     assert.strictEqual(Context.get(yield* running.services, Store).nth, 4)
   }))
 
-  test("fails to start when a Layer does, and releases the others", Effect.gen(function*() {
+  test("fails to start when a Layer does, and releases the others", Effect.gen(function* () {
     const { diary } = yield* Troupe
     const { subtree } = yield* staged
     const broken = Subtree.child("channels", Layer.effectDiscard(Effect.fail(new Error("no token"))))(subtree)
@@ -128,9 +127,9 @@ describe("Subtree", () => {
     assert.deepStrictEqual(turn(diary), ["+store", "+agents", "-agents", "-store"])
   }))
 
-  test("fails to start when something forked fails while the Layer is still built", Effect.gen(function*() {
+  test("fails to start when something forked fails while the Layer is still built", Effect.gen(function* () {
     yield* Troupe
-    const stuck = Layer.effectDiscard(Effect.gen(function*() {
+    const stuck = Layer.effectDiscard(Effect.gen(function* () {
       const { fork } = yield* Incarnation
       yield* fork(Effect.andThen(Effect.yieldNow, Effect.fail(new Error("lost"))))
       yield* Effect.never
@@ -139,7 +138,7 @@ describe("Subtree", () => {
     assert.include((yield* Effect.flip(Effect.scoped(Subtree.start(subtree)))).message, "Error: lost")
   }))
 
-  test("is a child of a dynamic supervisor, under its own name, and may give up without it", Effect.gen(function*() {
+  test("is a child of a dynamic supervisor, under its own name, and may give up without it", Effect.gen(function* () {
     const { logs } = yield* Troupe
     const { crashStore, subtree } = yield* staged
     const registry = yield* Registry.make<Subtree.Running<Store | Agents>>()
@@ -153,23 +152,26 @@ describe("Subtree", () => {
     yield* tenants.startChild(Subtree.spec(subtree, { onStart }))
     assert.deepStrictEqual(yield* registry.names, ["default"])
     const { children } = yield* tenants.snapshot
-    assert.deepInclude(children[0], { path: "tenants/default", kind: "supervisor", strategy: "rest_for_one", state: "running" })
-    assert.deepStrictEqual(children[0]?.children.map(({ path }) => path), ["tenants/default/store", "tenants/default/agents"])
+    assert.deepInclude(children[0], { path: "tenants/default", kind: "supervisor", strategy: "rest_for_one" })
+    const below = children[0]?.children.map(({ path }) => path)
+    assert.deepStrictEqual(below, ["tenants/default/store", "tenants/default/agents"])
     yield* Effect.repeat(crashStore, { times: 3 })
     assert.strictEqual((yield* tenants.snapshot).children[0]?.state, "parked")
     assert.deepStrictEqual(yield* registry.names, [])
-    assert.deepStrictEqual(logs.slice(-3).map(({ message }) => message), ["child exited", "supervisor gave up", "child parked"])
+    const said = logs.slice(-3).map(({ message }) => message)
+    assert.deepStrictEqual(said, ["child exited", "supervisor gave up", "child parked"])
     yield* tenants.restartChild("default")
     const running = Option.getOrThrow(yield* registry.find("default"))
     assert.deepStrictEqual(Context.get(yield* running.services, Agents), { nth: 5, store: 5 })
   }))
 
-  test("ends the Layer child it runs in when it gives up", Effect.gen(function*() {
+  test("ends the Layer child it runs in when it gives up", Effect.gen(function* () {
     const { diary } = yield* Troupe
     const { crashStore, subtree } = yield* staged
     const seen: Array<number> = []
-    const onStart = (running: Subtree.Running<Store>) =>
-      Effect.asVoid(Effect.map(Effect.orDie(running.services), (services) => seen.push(Context.get(services, Store).nth)))
+    const onStart = Effect.fnUntraced(function* (running: Subtree.Running<Store>) {
+      seen.push(Context.get(yield* Effect.orDie(running.services), Store).nth)
+    })
     const outer = Subtree.make("fiberclaw", { intensity }).pipe(
       Subtree.child("tenant", Subtree.layer(subtree, onStart)),
       Subtree.child("later", Layer.effectDiscard(Effect.sync(() => diary.push("later"))))
@@ -191,15 +193,16 @@ describe("Incarnation", () => {
 
   const failures = Effect.map(Troupe, ({ logs }) => logs.map(({ annotations }) => annotations["reason"]))
 
-  test("ends the child when a forked fiber dies", Effect.gen(function*() {
-    yield* hosted(Effect.asVoid(Effect.flatMap(Incarnation, ({ fork }) => fork(Effect.andThen(Effect.yieldNow, Effect.die("odd"))))))
+  test("ends the child when a forked fiber dies", Effect.gen(function* () {
+    const dying = Effect.andThen(Effect.yieldNow, Effect.die("odd"))
+    yield* hosted(Effect.asVoid(Effect.flatMap(Incarnation, ({ fork }) => fork(dying))))
     yield* Effect.yieldNow
     yield* Effect.yieldNow
     assert.deepStrictEqual(yield* failures, ["Error: odd"])
   }))
 
-  test("lets a forked fiber end, or be interrupted by whoever holds it", Effect.gen(function*() {
-    yield* hosted(Effect.gen(function*() {
+  test("lets a forked fiber end, or be interrupted by whoever holds it", Effect.gen(function* () {
+    yield* hosted(Effect.gen(function* () {
       const { fork } = yield* Incarnation
       yield* fork(Effect.void)
       const fiber = yield* fork(Effect.never)
@@ -209,9 +212,9 @@ describe("Incarnation", () => {
     assert.deepStrictEqual(yield* failures, [])
   }))
 
-  test("starts a fiber at once and stops it with the child", Effect.gen(function*() {
+  test("starts a fiber at once and stops it with the child", Effect.gen(function* () {
     const { diary } = yield* Troupe
-    const running = yield* hosted(Effect.gen(function*() {
+    const running = yield* hosted(Effect.gen(function* () {
       const { fork } = yield* Incarnation
       const loop = Effect.ensuring(Effect.never, Effect.sync(() => diary.push("stopped")))
       yield* fork(Effect.andThen(Effect.sync(() => diary.push("started")), loop), { mustNotEnd: "loop" })
@@ -222,7 +225,7 @@ describe("Incarnation", () => {
     assert.deepStrictEqual(yield* failures, [])
   }))
 
-  test("ends the child on demand", Effect.gen(function*() {
+  test("ends the child on demand", Effect.gen(function* () {
     const self = yield* Deferred.make<Incarnation["Service"]>()
     yield* hosted(Effect.flatMap(Incarnation, (incarnation) => Effect.asVoid(Deferred.succeed(self, incarnation))))
     yield* (yield* Deferred.await(self)).fail(Cause.fail(new Error("enough")))

@@ -17,7 +17,7 @@ const states = <R>(supervisor: Supervisor.Supervisor<R>) =>
     Object.fromEntries(children.map(({ path, state }) => [path.slice("root/".length), state])))
 
 describe("Supervisor, starting", () => {
-  test("starts children in order, each after the one before it has started", Effect.gen(function*() {
+  test("starts children in order, each after the one before it has started", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const children = [child("a", { start: () => Deferred.await(gate) }), child("b"), child("c")]
@@ -30,7 +30,7 @@ describe("Supervisor, starting", () => {
     assert.deepStrictEqual(yield* states(supervisor), { a: "running", b: "running", c: "running" })
   }))
 
-  test("fails when a first start fails, after stopping those already started", Effect.gen(function*() {
+  test("fails when a first start fails, after stopping those already started", Effect.gen(function* () {
     const { child, diary, logs } = yield* Troupe
     const broken = new Error("no socket")
     const children = [child("a"), child("b"), child("c", { start: () => Effect.fail(broken) }), child("d")]
@@ -43,7 +43,7 @@ describe("Supervisor, starting", () => {
     assert.deepStrictEqual(logs.map(({ message }) => message), ["child failed to start"])
   }))
 
-  test("takes a defect while starting for a failed start", Effect.gen(function*() {
+  test("takes a defect while starting for a failed start", Effect.gen(function* () {
     const { child } = yield* Troupe
     const error = yield* Effect.flip(
       Supervisor.make({ ...oneForOne, children: [child("a", { start: () => Effect.die("odd") })] })
@@ -51,7 +51,7 @@ describe("Supervisor, starting", () => {
     assert.strictEqual(error.cause, "odd")
   }))
 
-  test("stops what it has started when making it is interrupted", Effect.gen(function*() {
+  test("stops what it has started when making it is interrupted", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const children = [child("a"), child("b", { start: () => Effect.never })]
     const making = yield* Effect.forkChild(Supervisor.make({ ...oneForOne, children }))
@@ -60,7 +60,7 @@ describe("Supervisor, starting", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "+b", "-b", "-a"])
   }))
 
-  test("restarts a child that ends while later ones are still starting", Effect.gen(function*() {
+  test("restarts a child that ends while later ones are still starting", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const children = [child("a"), child("b", { start: () => Deferred.await(gate) })]
@@ -72,7 +72,7 @@ describe("Supervisor, starting", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "+b", "-a", "+a"])
   }))
 
-  test("fails to start when children exhaust it meanwhile", Effect.gen(function*() {
+  test("fails to start when children exhaust it meanwhile", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const children = [child("a"), child("b", { start: () => Effect.never })]
     const options = { ...oneForOne, intensity: { restarts: 0, within: "1 minute" }, children } as const
@@ -85,18 +85,18 @@ describe("Supervisor, starting", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "+b", "-a", "-b"])
   }))
 
-  test("refuses two children with one id", Effect.gen(function*() {
+  test("refuses two children with one id", Effect.gen(function* () {
     const { child } = yield* Troupe
     const exit = yield* Effect.exit(Supervisor.make({ ...oneForOne, children: [child("a"), child("a")] }))
     assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
   }))
 
   it.effect("gives children the services it was made with and a Scope of their own", () =>
-    Effect.gen(function*() {
+    Effect.gen(function* () {
       class Word extends Context.Service<Word, string>()("Word") {}
       const said = yield* Deferred.make<string>()
       const released = yield* Deferred.make<void>()
-      const run = Effect.gen(function*() {
+      const run = Effect.gen(function* () {
         yield* Effect.addFinalizer(() => Deferred.succeed(released, undefined))
         yield* Deferred.succeed(said, yield* Word)
       })
@@ -108,10 +108,11 @@ describe("Supervisor, starting", () => {
 })
 
 describe("Supervisor, restarting", () => {
-  test("starts a failed child again in a fresh Scope, after the old one is released", Effect.gen(function*() {
+  test("starts a failed child again in a fresh Scope, after the old one is released", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
-    const supervisor = yield* Supervisor.make({ ...oneForOne, children: [child("a", { release: () => Deferred.await(gate) })] })
+    const children = [child("a", { release: () => Deferred.await(gate) })]
+    const supervisor = yield* Supervisor.make({ ...oneForOne, children })
     yield* crash("a")
     assert.deepStrictEqual(turn(diary), ["+a"])
     yield* Deferred.succeed(gate, undefined)
@@ -122,7 +123,7 @@ describe("Supervisor, restarting", () => {
     assert.strictEqual(node?.lastExit?.reason, "Error: a broke")
   }))
 
-  test("starts the next incarnation although a finalizer fails", Effect.gen(function*() {
+  test("starts the next incarnation although a finalizer fails", Effect.gen(function* () {
     const { child, crash, diary, logs } = yield* Troupe
     yield* Supervisor.make({ ...oneForOne, children: [child("a", { release: () => Effect.die("stuck") })] })
     yield* crash("a")
@@ -130,7 +131,7 @@ describe("Supervisor, restarting", () => {
     assert.deepStrictEqual(logs.map(({ message }) => message), ["release failed", "child exited"])
   }))
 
-  test("moves on and says so when the release of a failed child hangs", Effect.gen(function*() {
+  test("moves on and says so when the release of a failed child hangs", Effect.gen(function* () {
     const { child, crash, diary, logs } = yield* Troupe
     const release = (nth: number) => nth === 1 ? Effect.never : Effect.void
     const children = [child("a", { release, shutdown: "2 seconds" }), child("b", { release, shutdown: "brutal" })]
@@ -147,7 +148,7 @@ describe("Supervisor, restarting", () => {
     assert.deepStrictEqual(turn(diary), ["+b"])
   }))
 
-  test("waits without end for a release that may take as long as it needs", Effect.gen(function*() {
+  test("waits without end for a release that may take as long as it needs", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const children = [child("a", { release: () => Deferred.await(gate), shutdown: "infinity" })]
@@ -160,7 +161,7 @@ describe("Supervisor, restarting", () => {
     assert.deepStrictEqual(turn(diary), ["-a", "+a"])
   }))
 
-  test("logs every abnormal exit once, with path, reason and decision", Effect.gen(function*() {
+  test("logs every abnormal exit once, with path, reason and decision", Effect.gen(function* () {
     const { child, crash, die, finish, logs } = yield* Troupe
     const children = [child("a"), child("b", { restart: "temporary" }), child("c", { restart: "transient" })]
     yield* Supervisor.make({ ...oneForOne, children })
@@ -169,7 +170,7 @@ describe("Supervisor, restarting", () => {
     yield* finish("c")
     yield* finish("a")
     assert.deepStrictEqual(
-      logs.map(({ annotations, message }) => [message, annotations["child"], annotations["reason"], annotations["decision"]]),
+      logs.map(({ annotations: { child, decision, reason }, message }) => [message, child, reason, decision]),
       [
         ["child exited", "root/a", "Error: a broke", "restart"],
         ["child exited", "root/b", "TypeError: odd", "keep stopped"],
@@ -178,7 +179,7 @@ describe("Supervisor, restarting", () => {
     )
   }))
 
-  test("tells a listener of every exit and survives the listener's defects", Effect.gen(function*() {
+  test("tells a listener of every exit and survives the listener's defects", Effect.gen(function* () {
     const { child, crash, finish, logs } = yield* Troupe
     const reports: Array<ExitReport> = []
     const onExit = (report: ExitReport) => Effect.andThen(Effect.sync(() => reports.push(report)), Effect.die("deaf"))
@@ -198,17 +199,18 @@ describe("Supervisor, restarting", () => {
     assert.strictEqual(logs.filter(({ message }) => message === "exit listener failed").length, 3)
   }))
 
-  test("counts an interruption that nobody asked for as a failure", Effect.gen(function*() {
+  test("counts an interruption that nobody asked for as a failure", Effect.gen(function* () {
     const { logs } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const run = Effect.andThen(Deferred.await(gate), Effect.interrupt)
-    const supervisor = yield* Supervisor.make({ ...oneForOne, children: [worker({ id: "a", restart: "transient", run })] })
+    const children = [worker({ id: "a", restart: "transient", run })]
+    const supervisor = yield* Supervisor.make({ ...oneForOne, children })
     yield* Deferred.succeed(gate, undefined)
     yield* Effect.flip(supervisor.exit)
     assert.strictEqual(logs.filter(({ annotations }) => annotations["reason"] === "interrupted").length, 5)
   }))
 
-  test("counts a start that fails during a restart as another failure", Effect.gen(function*() {
+  test("counts a start that fails during a restart as another failure", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const start = (nth: number) => nth === 2 || nth === 3 ? Effect.fail("not yet") : Effect.void
     const supervisor = yield* Supervisor.make({ ...oneForOne, children: [child("a", { start })] })
@@ -219,7 +221,7 @@ describe("Supervisor, restarting", () => {
     assert.strictEqual((yield* Effect.flip(supervisor.exit)).id, "a")
   }))
 
-  test("survives a child that fails at once any number of times", Effect.gen(function*() {
+  test("survives a child that fails at once any number of times", Effect.gen(function* () {
     const spec = worker({ id: "a", run: Effect.fail("at once") })
     const often = { restarts: 1000, within: "1 minute" } as const
     const supervisor = yield* Supervisor.make({ ...oneForOne, intensity: often, children: [spec] })
@@ -231,7 +233,7 @@ describe("Supervisor, restarting", () => {
 describe("Supervisor, backing off", () => {
   const backoff = { base: "1 second", cap: "4 seconds" } as const
 
-  test("waits longer after each failure, up to the cap", Effect.gen(function*() {
+  test("waits longer after each failure, up to the cap", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const often = { restarts: 100, within: "1 hour" } as const
     const supervisor = yield* Supervisor.make({ ...oneForOne, intensity: often, backoff, children: [child("a")] })
@@ -246,7 +248,7 @@ describe("Supervisor, backing off", () => {
     }
   }))
 
-  test("begins anew once a child has stayed up for the window", Effect.gen(function*() {
+  test("begins anew once a child has stayed up for the window", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     yield* Supervisor.make({ ...oneForOne, backoff, children: [child("a")] })
     for (const _ of [1, 2]) {
@@ -260,7 +262,7 @@ describe("Supervisor, backing off", () => {
     assert.deepStrictEqual(turn(diary), ["-a", "+a"])
   }))
 
-  test("can be stopped while it waits", Effect.gen(function*() {
+  test("can be stopped while it waits", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const supervisor = yield* Supervisor.make({ ...oneForOne, backoff, children: [child("a")] })
     yield* crash("a")
@@ -272,7 +274,7 @@ describe("Supervisor, backing off", () => {
 })
 
 describe("Supervisor, giving up", () => {
-  test("stops everything in reverse order when the intensity is exceeded, then fails", Effect.gen(function*() {
+  test("stops everything in reverse order when the intensity is exceeded, then fails", Effect.gen(function* () {
     const { child, crash, diary, logs } = yield* Troupe
     const rare = { restarts: 1, within: "10 seconds" } as const
     const children = [child("a"), child("b"), child("c")]
@@ -293,7 +295,7 @@ describe("Supervisor, giving up", () => {
     assert.strictEqual((yield* Effect.flip(supervisor.restartChild("a")))._tag, "ChildUnknown")
   }))
 
-  test("lives on when failures are further apart than the window", Effect.gen(function*() {
+  test("lives on when failures are further apart than the window", Effect.gen(function* () {
     const { child, crash } = yield* Troupe
     const rare = { restarts: 1, within: "10 seconds" } as const
     const supervisor = yield* Supervisor.make({ ...oneForOne, intensity: rare, children: [child("a")] })
@@ -304,7 +306,7 @@ describe("Supervisor, giving up", () => {
     assert.deepStrictEqual(yield* states(supervisor), { a: "running" })
   }))
 
-  test("lets its parent decide when it is nested", Effect.gen(function*() {
+  test("lets its parent decide when it is nested", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const nested = Supervisor.child({
       name: "nested",
@@ -323,7 +325,7 @@ describe("Supervisor, giving up", () => {
     ])
   }))
 
-  test("parks one child that has used up its own budget, and lives on", Effect.gen(function*() {
+  test("parks one child that has used up its own budget, and lives on", Effect.gen(function* () {
     const { child, crash, diary, logs } = yield* Troupe
     const rare = { restarts: 1, within: "1 minute" } as const
     const children = [child("a"), child("b")]

@@ -14,7 +14,7 @@ const makeIn = (scope: Scope.Scope, more: Partial<Supervisor.SupervisorOptions>)
   Scope.provide(Supervisor.make({ ...options, ...more }), scope)
 
 describe("Supervisor, stopping", () => {
-  test("stops children in reverse order, each after the one after it is released", Effect.gen(function*() {
+  test("stops children in reverse order, each after the one after it is released", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const scope = yield* Scope.make()
@@ -24,7 +24,8 @@ describe("Supervisor, stopping", () => {
     const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void))
     yield* settle
     assert.deepStrictEqual(turn(diary), ["-c"])
-    assert.deepStrictEqual((yield* supervisor.snapshot).children.map(({ state }) => state), ["running", "stopping", "stopped"])
+    const { children: nodes } = yield* supervisor.snapshot
+    assert.deepStrictEqual(nodes.map(({ state }) => state), ["running", "stopping", "stopped"])
     yield* Deferred.succeed(gate, undefined)
     yield* Fiber.join(closing)
     assert.deepStrictEqual(turn(diary), ["-b", "-a"])
@@ -32,7 +33,7 @@ describe("Supervisor, stopping", () => {
     assert.isTrue(Exit.hasInterrupts(yield* Effect.exit(supervisor.exit)))
   }))
 
-  test("moves on after a child's time-out, and says so", Effect.gen(function*() {
+  test("moves on after a child's time-out, and says so", Effect.gen(function* () {
     const { child, diary, logs } = yield* Troupe
     const scope = yield* Scope.make()
     const children = [child("a"), child("b", { release: () => Effect.never, shutdown: "3 seconds" })]
@@ -49,7 +50,7 @@ describe("Supervisor, stopping", () => {
     ])
   }))
 
-  test("does not wait for a child that is to be stopped brutally", Effect.gen(function*() {
+  test("does not wait for a child that is to be stopped brutally", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const scope = yield* Scope.make()
@@ -61,7 +62,7 @@ describe("Supervisor, stopping", () => {
     assert.deepStrictEqual(turn(diary), ["-a"])
   }))
 
-  test("waits as long as a child needs that may take forever", Effect.gen(function*() {
+  test("waits as long as a child needs that may take forever", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const scope = yield* Scope.make()
@@ -74,7 +75,7 @@ describe("Supervisor, stopping", () => {
     assert.deepStrictEqual(turn(diary), ["-a"])
   }))
 
-  test("logs a child that fails instead of stopping", Effect.gen(function*() {
+  test("logs a child that fails instead of stopping", Effect.gen(function* () {
     const { logs } = yield* Troupe
     const scope = yield* Scope.make()
     const run = Effect.onInterrupt(Effect.never, () => Effect.die("no"))
@@ -84,7 +85,7 @@ describe("Supervisor, stopping", () => {
     assert.include(logs[0]?.annotations, { child: "root/a", decision: "keep stopped" })
   }))
 
-  test("starts nothing any more once it is being closed", Effect.gen(function*() {
+  test("starts nothing any more once it is being closed", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const scope = yield* Scope.make()
     const gate = yield* Deferred.make<void>()
@@ -97,7 +98,7 @@ describe("Supervisor, stopping", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "+b", "-a", "-b"])
   }))
 
-  test("tells children added later all at once, the youngest first", Effect.gen(function*() {
+  test("tells children added later all at once, the youngest first", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const scope = yield* Scope.make()
     const gate = yield* Deferred.make<void>()
@@ -116,7 +117,7 @@ describe("Supervisor, stopping", () => {
 })
 
 describe("Supervisor, children added later", () => {
-  test("starts them after the others and forgets them when they end as they may", Effect.gen(function*() {
+  test("starts them after the others and forgets them when they end as they may", Effect.gen(function* () {
     const { child, crash, finish } = yield* Troupe
     const supervisor = yield* Supervisor.make({ ...options, children: [child("a")] })
     yield* supervisor.startChild(child("b", { restart: "transient" }))
@@ -128,7 +129,7 @@ describe("Supervisor, children added later", () => {
     assert.deepStrictEqual((yield* supervisor.snapshot).children.map(({ path }) => path), ["root/a", "root/d"])
   }))
 
-  test("refuses an id that is in use", Effect.gen(function*() {
+  test("refuses an id that is in use", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const supervisor = yield* Supervisor.make(options)
     yield* supervisor.startChild(child("a"))
@@ -137,7 +138,7 @@ describe("Supervisor, children added later", () => {
     assert.deepStrictEqual(turn(diary), ["+a"])
   }))
 
-  test("takes an id again once its child has ended", Effect.gen(function*() {
+  test("takes an id again once its child has ended", Effect.gen(function* () {
     const { child, diary, finish } = yield* Troupe
     const supervisor = yield* Supervisor.make({ ...options, children: [child("a", { restart: "transient" })] })
     yield* finish("a")
@@ -145,7 +146,26 @@ describe("Supervisor, children added later", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "-a", "+a"])
   }))
 
-  test("does not keep a child whose first start fails", Effect.gen(function*() {
+  test("waits for the end of one that is about to end before it takes the id again", Effect.gen(function* () {
+    const { child, crash, diary, finish } = yield* Troupe
+    const gate = yield* Deferred.make<void>()
+    const release = () => Deferred.await(gate)
+    const supervisor = yield* Supervisor.make(options)
+    yield* supervisor.startChild(child("ends", { restart: "transient", release }))
+    yield* supervisor.startChild(child("returns", { release }))
+    yield* finish("ends")
+    yield* crash("returns")
+    const calls = ["ends", "returns"].map((id) => Effect.result(supervisor.startChild(child(id))))
+    const starting = yield* Effect.forkChild(Effect.all(calls, { concurrency: "unbounded" }))
+    yield* settle
+    assert.deepStrictEqual(turn(diary), ["+ends", "+returns"])
+    yield* Deferred.succeed(gate, undefined)
+    const [ends, returns] = yield* Fiber.join(starting)
+    assert.deepStrictEqual([ends?._tag, returns?._tag], ["Success", "Failure"])
+    assert.deepStrictEqual(turn(diary).filter((entry) => entry.endsWith("ends")), ["-ends", "+ends"])
+  }))
+
+  test("does not keep a child whose first start fails", Effect.gen(function* () {
     const { child, diary, logs } = yield* Troupe
     const supervisor = yield* Supervisor.make(options)
     const atOnce = yield* Effect.flip(supervisor.startChild(child("a", { start: () => Effect.fail("no") })))
@@ -158,7 +178,7 @@ describe("Supervisor, children added later", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "-a", "+a", "-a", "+a"])
   }))
 
-  test("waits for the start, and a caller who goes away does not stop it", Effect.gen(function*() {
+  test("waits for the start, and a caller who goes away does not stop it", Effect.gen(function* () {
     const { child } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const supervisor = yield* Supervisor.make(options)
@@ -171,10 +191,11 @@ describe("Supervisor, children added later", () => {
     assert.strictEqual((yield* supervisor.snapshot).children[0]?.state, "running")
   }))
 
-  test("tells the caller when the child is stopped before it has started", Effect.gen(function*() {
+  test("tells the caller when the child is stopped before it has started", Effect.gen(function* () {
     const { child } = yield* Troupe
     const supervisor = yield* Supervisor.make(options)
-    const calling = yield* Effect.forkChild(Effect.flip(supervisor.startChild(child("a", { start: () => Effect.never }))))
+    const starting = supervisor.startChild(child("a", { start: () => Effect.never }))
+    const calling = yield* Effect.forkChild(Effect.flip(starting))
     yield* settle
     yield* supervisor.stopChild("a")
     assert.include((yield* Fiber.join(calling)).message, "stopped before it had started")
@@ -182,7 +203,7 @@ describe("Supervisor, children added later", () => {
 })
 
 describe("Supervisor, acting on one child", () => {
-  test("stops a child and keeps it listed, unless it was added later", Effect.gen(function*() {
+  test("stops a child and keeps it listed, unless it was added later", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const supervisor = yield* Supervisor.make({ ...options, children: [child("a"), child("b")] })
     yield* supervisor.startChild(child("c"))
@@ -198,7 +219,7 @@ describe("Supervisor, acting on one child", () => {
     assert.strictEqual((yield* Effect.flip(supervisor.stopChild("c"))).message, "root has no child \"c\"")
   }))
 
-  test("keeps a paused child listed until it is started again", Effect.gen(function*() {
+  test("keeps a paused child listed until it is started again", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const supervisor = yield* Supervisor.make(options)
     yield* supervisor.startChild(child("a"))
@@ -209,7 +230,7 @@ describe("Supervisor, acting on one child", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "-a", "+a"])
   }))
 
-  test("reports when a restart's first attempt fails, and goes on by its rules", Effect.gen(function*() {
+  test("reports when a restart's first attempt fails, and goes on by its rules", Effect.gen(function* () {
     const { child, diary } = yield* Troupe
     const start = (nth: number) => nth === 2 ? Effect.fail("not yet") : Effect.void
     const supervisor = yield* Supervisor.make({ ...options, children: [child("a", { start })] })
@@ -219,7 +240,7 @@ describe("Supervisor, acting on one child", () => {
     assert.deepStrictEqual(turn(diary), ["+a", "-a", "+a", "-a", "+a"])
   }))
 
-  test("lets a child restart itself, from its own fiber or from one it waits for", Effect.gen(function*() {
+  test("lets a child restart itself, from its own fiber or from one it waits for", Effect.gen(function* () {
     const { diary } = yield* Troupe
     const handle = yield* Deferred.make<Supervisor.Supervisor>()
     const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>()] as const
@@ -246,7 +267,40 @@ describe("Supervisor, acting on one child", () => {
     yield* supervisor.pauseChild("b")
   }))
 
-  test("tries again to start a child that is stopped or waiting for its turn", Effect.gen(function*() {
+  test("stops or pauses what is parked", Effect.gen(function* () {
+    const { child, crash } = yield* Troupe
+    const rare = { restarts: 0, within: "1 minute" } as const
+    const supervisor = yield* Supervisor.make({ ...options, intensity: rare, parkExhausted: true })
+    for (const id of ["a", "b"]) {
+      yield* supervisor.startChild(child(id))
+      yield* crash(id)
+    }
+    yield* supervisor.stopChild("a")
+    yield* supervisor.pauseChild("b")
+    const { children } = yield* supervisor.snapshot
+    assert.deepStrictEqual(children.map(({ path, state }) => [path, state]), [["root/b", "paused"]])
+  }))
+
+  test("is not disturbed by an incarnation that was left behind and ends late", Effect.gen(function* () {
+    const { child, diary } = yield* Troupe
+    const gate = yield* Deferred.make<void>()
+    const release = (nth: number) => nth === 1 ? Deferred.await(gate) : Effect.void
+    const supervisor = yield* Supervisor.make({ ...options, children: [child("a", { release })] })
+    const calls = [supervisor.restartChild("a"), supervisor.restartChild("a")]
+    const restarting = yield* Effect.forkChild(Effect.all(calls, { concurrency: "unbounded" }))
+    yield* settle
+    yield* TestClock.adjust("5 seconds")
+    yield* Fiber.join(restarting)
+    assert.deepStrictEqual(turn(diary), ["+a", "+a"])
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    assert.deepStrictEqual(turn(diary), ["-a"])
+    assert.deepInclude((yield* supervisor.snapshot).children[0], { state: "running", restarts: 1 })
+    yield* supervisor.stopChild("a")
+    assert.deepStrictEqual(turn(diary), ["-a"])
+  }))
+
+  test("tries again to start a child that is stopped or waiting for its turn", Effect.gen(function* () {
     const { child, crash } = yield* Troupe
     const backoff = { base: "1 hour", cap: "1 hour" } as const
     const supervisor = yield* Supervisor.make({ ...options, backoff, children: [child("a"), child("b")] })

@@ -39,7 +39,7 @@ const make = Effect.sync(() => {
     kind: "worker",
     restart: part.restart ?? "permanent",
     shutdown: shutdownFrom(part.shutdown ?? "5 seconds"),
-    start: Effect.gen(function*() {
+    start: Effect.gen(function* () {
       const nth = (counts.get(id) ?? 0) + 1
       counts.set(id, nth)
       const ended = Deferred.makeUnsafe<void, unknown>()
@@ -62,7 +62,7 @@ const make = Effect.sync(() => {
 export const settle = Effect.repeat(Effect.yieldNow, { times: 50 })
 
 /** A fresh troupe whose log goes into its diary. */
-export const layer = Layer.unwrap(Effect.gen(function*() {
+export const layer = Layer.unwrap(Effect.gen(function* () {
   const logs: Array<Entry> = []
   const logger = Logger.make(({ fiber, logLevel, message }) => {
     const [first] = Array.isArray(message) ? message : [message]

@@ -112,6 +112,18 @@ export const conversation = (
   const first = <Type extends Followed["type"]>(type: Type) =>
     until((event): event is Extract<Followed, { readonly type: Type }> => event.type === type)
 
+  /**
+   * The first live text. The model must not speak before `begin`, which happens when this watches: live text is told
+   * to those who watch and to nobody later.
+   */
+  const firstWords = (begin: Effect.Effect<unknown>) =>
+    follow.pipe(
+      Stream.tap((event) => (event.type === "ModelCalled" ? begin : Effect.void)),
+      Stream.filter((event) => event.type === "TextDelta"),
+      Stream.runHead,
+      Effect.map(Option.getOrThrow)
+    )
+
   /** How a turn ended, once it has. */
   const ended = (turn: string) =>
     until((event): event is SessionEventOf<"TurnEnded"> => event.type === "TurnEnded" && event.turn === turn)
@@ -134,7 +146,7 @@ export const conversation = (
     assert.strictEqual(status, 200)
   })
 
-  return { session, send, say, follow, first, ended, events, talk, settle }
+  return { session, send, say, follow, first, firstWords, ended, events, talk, settle }
 }
 
 /** Approvals that wait in a tenant. */

@@ -15,20 +15,22 @@ export const wholeText = "It begins and it ends."
 const encoded = (events: ReadonlyArray<Event>) =>
   events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`).join("")
 
-/** Starts the server. Every reply waits for `gate` behind its first words. */
+/** Starts the server. Every reply waits for `begin` before its first words, and for `goOn` behind them. */
 export const make = Effect.gen(function* () {
-  const gate = yield* Latch.make(false)
+  const begin = yield* Latch.make(false)
+  const goOn = yield* Latch.make(false)
   const run = yield* FiberSet.makeRuntime()
   const events = reply({ text: wholeText })
   const middle = 1 + events.findIndex((event) => JSON.stringify(event).includes(" begins"))
 
   const answer = Effect.fnUntraced(function* (request: Http.IncomingMessage, response: Http.ServerResponse) {
+    yield* begin.await
     yield* Effect.sync(() => {
       request.resume()
       response.writeHead(200, { "content-type": "text/event-stream" })
       response.write(encoded(events.slice(0, middle)))
     })
-    yield* gate.await
+    yield* goOn.await
     yield* Effect.sync(() => response.end(encoded(events.slice(middle))))
   })
 
@@ -44,5 +46,5 @@ export const make = Effect.gen(function* () {
       })
   )
   const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, gate }
+  return { url: `http://127.0.0.1:${port}`, begin, goOn }
 })

@@ -88,10 +88,10 @@ export const writeFiles = (into: string, files: Readonly<Record<string, string>>
   }
 }
 
-/** Starts the process and waits for nothing. The flags stand behind those for the place and the port. */
-export const launch = Effect.fnUntraced(function* (place: Place, flags: ReadonlyArray<string> = []) {
+/** Starts the process and waits for nothing. */
+export const launch = Effect.fnUntraced(function* (place: Place, port = 0) {
   return yield* Effect.acquireRelease(
-    Effect.sync(() => watch(spawnService(place, flags))),
+    Effect.sync(() => watch(spawnService(place, port))),
     (running) => running.kill("SIGKILL")
   )
 })
@@ -108,8 +108,8 @@ export const start = Effect.fnUntraced(function* (place: Place) {
 const decodeReady = Schema.decodeUnknownSync(Schema.Struct({ url: Schema.String, pid: Schema.Int }))
 
 /** Nothing of the environment of the tests reaches the service but what every program needs. */
-const spawnService = ({ config, data }: Place, flags: ReadonlyArray<string>): ChildProcess =>
-  spawn(process.execPath, [program, "serve", "--config", config, "--data", data, "--port", "0", ...flags], {
+const spawnService = ({ config, data }: Place, port: number): ChildProcess =>
+  spawn(process.execPath, [program, "serve", "--config", config, "--data", data, "--port", String(port)], {
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
     stdio: ["ignore", "pipe", "pipe"]
   })

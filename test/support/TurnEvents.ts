@@ -38,7 +38,17 @@ export const usage: NewSessionEventOf<"ModelReplied">["usage"] = {
   outputTokens: { total: 1, text: 1, reasoning: 0 }
 }
 
-/** The model's reply: a text, or the tools it calls by the ids of the calls, each with the input `{}`. */
+/** What the model says: a text, or the tools it calls by the ids of the calls, each with the input `{}`. */
+export const contentOf = (
+  what: string | Readonly<Record<string, string>>
+): NewSessionEventOf<"ModelReplied">["content"] => {
+  if (typeof what !== "string") {
+    return Object.entries(what).map(([id, name]) => ({ type: "tool-call", id, name, params: {}, providerExecuted: false }))
+  }
+  return what === "" ? [] : [{ type: "text", text: what }]
+}
+
+/** The model's whole reply. */
 export const replied = (
   turn: string,
   step: number,
@@ -48,12 +58,7 @@ export const replied = (
   type: "ModelReplied",
   turn: TurnId.make(turn),
   step,
-  content:
-    typeof what === "string"
-      ? what === ""
-        ? []
-        : [{ type: "text", text: what }]
-      : Object.entries(what).map(([id, name]) => ({ type: "tool-call", id, name, params: {}, providerExecuted: false })),
+  content: contentOf(what),
   finishReason,
   usage
 })
@@ -118,7 +123,7 @@ export const ended = (
   turn: string,
   outcome: NewSessionEventOf<"TurnEnded">["outcome"] = "completed",
   type?: string
-): NewSessionEvent => ({
+): NewSessionEventOf<"TurnEnded"> => ({
   type: "TurnEnded",
   turn: TurnId.make(turn),
   outcome,

@@ -39,7 +39,10 @@ describe("GroupCommit", () => {
       const { batches, gate, submit } = yield* gated
       yield* gate.open
       const caller = (name: string) => Effect.forEach([1, 2, 3], () => submit(name), { discard: true })
-      yield* Effect.forEach(["a", "b", "c"], caller, { concurrency: "unbounded", discard: true })
+      const first = yield* Effect.forkChild(caller("a"), { startImmediately: true })
+      // These start behind the writer, which the first caller has woken.
+      const others = yield* Effect.forEach(["b", "c"], (name) => Effect.forkChild(caller(name)))
+      yield* Fiber.joinAll([first, ...others])
       assert.deepStrictEqual(batches, [
         ["a", "b", "c"],
         ["a", "b", "c"],

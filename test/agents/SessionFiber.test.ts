@@ -1,0 +1,257 @@
+/** A session's life: what is said, what is done about it, and what the log says afterwards. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option } from "effect"
+import { Directory } from "../../src/agents/Directory.ts"
+import { AgentId } from "../../src/domain/Ids.ts"
+import { answers, ended, event, inTime, layer, log, s, say, types, World } from "../support/AgentWorld.ts"
+import { behind, broken, calls, failing, gate, make, text, words } from "../support/FakeProvider.ts"
+import { temporary } from "../support/Folder.ts"
+import { countingTools, runsOf } from "../support/Tools.ts"
+
+const cancel = Directory.use((directory) => directory.cancel(s, "stop"))
+
+describe("a message", () => {
+  it.effect("is answered", () => {
+    const provider = make([text("good morning")])
+    return Effect.gen(function* () {
+      const accepted = yield* say("hello")
+      assert.deepInclude(accepted, { session: s, seq: 1, repeated: false })
+      assert.deepInclude(yield* ended(), { outcome: "completed", turn: accepted.turn })
+      assert.deepStrictEqual(yield* answers(), ["good morning"])
+      assert.deepStrictEqual(yield* types(), ["MessageAccepted", "TurnStarted", "ModelCalled", "ModelReplied", "TurnEnded"])
+    }).pipe(Effect.provide(layer({ providers: [provider] })))
+  })
+
+  it.effect("reaches the model behind the agent's instructions and all that was said before", () => {
+    const provider = make([text("one"), text("two")])
+    return Effect.gen(function* () {
+      yield* say("first", { preceding: [{ role: "user", text: "long ago" }, { role: "assistant", text: "yes" }] })
+      yield* ended(1)
+      yield* say("second")
+      yield* ended(2)
+      const [, request] = provider.requests
+      const said = request?.prompt.content.map(({ content, role }) =>
+        typeof content === "string" ? `${role}: ${content}` : `${role}: ${content.map((part) => (part.type === "text" ? part.text : "")).join()}`
+      )
+      assert.deepStrictEqual(said, [
+        "system: Be brief.",
+        "user: long ago",
+        "assistant: yes",
+        "user: first",
+        "assistant: one",
+        "user: second"
+      ])
+      assert.deepInclude(request, { model: "model", maxTokens: 4096 })
+    }).pipe(Effect.provide(layer({ providers: [provider] })))
+  })
+})
+
+describe("a message in the middle of a turn", () => {
+  const inTheMiddle = (midTurn: string, then: Effect.Effect<void, never, Directory | World>) => {
+    const opened = gate()
+    const provider = make([behind(opened, text("first answer")), text("second answer")])
+    const body = Effect.gen(function* () {
+      const first = yield* say("first")
+      yield* opened.reached
+      const second = yield* say("second")
+      return { first, second, provider, opened }
+    })
+    return { layer: layer({ providers: [provider], agents: { main: { midTurn } } }), body, then }
+  }
+
+  it.effect("joins before the turn ends, under steer", () => {
+    const { body, layer } = inTheMiddle("steer", Effect.void)
+    return Effect.gen(function* () {
+      const { first, opened, provider, second } = yield* body
+      assert.strictEqual(second.turn, first.turn)
+      yield* opened.open
+      yield* ended()
+      assert.deepStrictEqual(yield* answers(), ["first answer", "second answer"])
+      assert.deepStrictEqual((yield* types()).slice(3), [
+        "MessageAccepted",
+        "ModelReplied",
+        "Steered",
+        "ModelCalled",
+        "ModelReplied",
+        "TurnEnded"
+      ])
+      assert.lengthOf(provider.requests, 2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("waits for a turn of its own, under queue", () => {
+    const { body, layer } = inTheMiddle("queue", Effect.void)
+    return Effect.gen(function* () {
+      const { first, opened, second } = yield* body
+      assert.notStrictEqual(second.turn, first.turn)
+      yield* opened.open
+      assert.deepInclude(yield* ended(2), { turn: second.turn, outcome: "completed" })
+      assert.deepStrictEqual(yield* answers(), ["first answer", "second answer"])
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("takes the place of what is being answered, under interrupt", () => {
+    const { body, layer } = inTheMiddle("interrupt", Effect.void)
+    return Effect.gen(function* () {
+      const { first, opened, second } = yield* body
+      yield* opened.left
+      assert.deepInclude(yield* ended(1), { turn: first.turn, outcome: "cancelled" })
+      assert.deepInclude(yield* ended(2), { turn: second.turn, outcome: "completed" })
+      assert.deepStrictEqual(yield* answers(), ["second answer"])
+    }).pipe(Effect.provide(layer))
+  })
+})
+
+describe("a cancelled turn", () => {
+  it.effect("stops the model at once", () => {
+    const opened = gate()
+    return Effect.gen(function* () {
+      const { turn } = yield* say("hello")
+      yield* opened.reached
+      assert.deepStrictEqual(yield* cancel, Option.some(turn))
+      yield* opened.left
+      assert.deepInclude(yield* ended(), { turn, outcome: "cancelled" })
+      assert.deepStrictEqual((yield* types()).slice(-2), ["CancelRequested", "TurnEnded"])
+      assert.deepStrictEqual(yield* cancel, Option.none())
+    }).pipe(Effect.provide(layer({ providers: [make([behind(opened, text("never"))])] })))
+  })
+
+  for (const [effect, outcome] of [["pure", "cancelled"], ["unsafe", "unknown"]] as const) {
+    it.effect(`stops its ${effect} tool, whose call ends as ${outcome}`, () =>
+      Effect.gen(function* () {
+        const opened = gate()
+        const tools = countingTools({ folder: yield* temporary, afterwards: opened.pass })
+        const provider = make([calls({ a: { tool: effect, text: "x" } })])
+        yield* Effect.gen(function* () {
+          yield* say("hello")
+          yield* opened.reached
+          yield* cancel
+          yield* opened.left
+          assert.deepInclude(yield* ended(), { outcome: "cancelled" })
+          assert.deepInclude(yield* event("ToolReturned"), { call: "a", outcome })
+        }).pipe(
+          Effect.provide(layer({ providers: [provider], tools, agents: { main: { approvals: { dangerous: "allow" } } } }))
+        )
+      })
+    )
+  }
+
+  it.effect("is followed by the next one", () => {
+    const opened = gate()
+    return Effect.gen(function* () {
+      yield* say("hello")
+      yield* opened.reached
+      yield* cancel
+      yield* ended()
+      yield* say("again")
+      assert.deepInclude(yield* ended(2), { outcome: "completed" })
+      assert.deepStrictEqual(yield* answers(), ["done"])
+    }).pipe(Effect.provide(layer({ providers: [make([behind(opened, text("never"))])] })))
+  })
+})
+
+describe("tools", () => {
+  it.effect("run, several at once, and the model reads what they answered", () =>
+    Effect.gen(function* () {
+      const folder = yield* temporary
+      const provider = make([
+        calls({ a: { tool: "pure", text: "x" }, b: { tool: "idempotent", text: "y" }, c: { tool: "nothing", text: "" } }),
+        text("all done")
+      ])
+      yield* Effect.gen(function* () {
+        const { turn } = yield* say("hello")
+        yield* ended()
+        assert.deepStrictEqual(runsOf(folder, "pure"), [`s/${turn}/1/a x`])
+        assert.deepStrictEqual(runsOf(folder, "idempotent"), [`s/${turn}/1/b y`])
+        assert.deepStrictEqual(yield* answers(), ["all done"])
+        const results = provider.requests[1]?.prompt.content.at(-1)?.content as ReadonlyArray<{ result: string }>
+        assert.deepStrictEqual(results.slice(0, 2).map(({ result }) => result), ["pure got x", "idempotent got y"])
+        assert.match(results[2]?.result ?? "", /^There is no tool named "nothing"\. You have: pure, /)
+      }).pipe(Effect.provide(layer({ providers: [provider], tools: countingTools({ folder }) })))
+    })
+  )
+
+  it.effect("that break are results like any other", () =>
+    Effect.gen(function* () {
+      const afterwards = Effect.die(new Error("a mistake in the tool"))
+      const tools = countingTools({ folder: yield* temporary, afterwards })
+      const provider = make([calls({ a: { tool: "pure", text: "x" } }), text("oh")])
+      yield* Effect.gen(function* () {
+        yield* say("hello")
+        assert.deepInclude(yield* ended(), { outcome: "completed" })
+        assert.deepInclude(yield* event("ToolReturned"), { outcome: "failed" })
+        assert.notInclude(yield* types(), "TurnResumed")
+      }).pipe(Effect.provide(layer({ providers: [provider], tools })))
+    })
+  )
+})
+
+describe("a provider", () => {
+  it.effect("that fails ends the turn with its reason, and the next turn goes well", () =>
+    Effect.gen(function* () {
+      yield* say("hello")
+      const { failure, outcome } = yield* ended()
+      assert.strictEqual(outcome, "failed")
+      assert.deepStrictEqual(failure, { type: "overloaded", message: "fake: told to fail with overloaded" })
+      yield* say("again")
+      assert.deepInclude(yield* ended(2), { outcome: "completed" })
+    }).pipe(Effect.provide(layer({ providers: [make([failing("overloaded")])] }))))
+
+  it.effect("whose reply ends before it is finished fails the turn", () =>
+    Effect.gen(function* () {
+      yield* say("hello")
+      assert.strictEqual((yield* ended()).failure?.type, "stream_cut")
+      assert.deepStrictEqual(yield* answers(), [])
+    }).pipe(Effect.provide(layer({ providers: [make([words("half a")])] }))))
+
+  it.effect("that breaks once costs one restart, and the turn goes on", () =>
+    Effect.gen(function* () {
+      yield* say("hello")
+      assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
+      assert.deepStrictEqual(yield* types(), [
+        "MessageAccepted",
+        "TurnStarted",
+        "ModelCalled",
+        "TurnResumed",
+        "ModelCalled",
+        "ModelReplied",
+        "TurnEnded"
+      ])
+      assert.deepStrictEqual((yield* log()).flatMap((entry) => (entry.type === "ModelCalled" ? [entry.step] : [])), [1, 1])
+      const { logs } = yield* World
+      assert.include(logs.map(({ message }) => message), "child restarts")
+    }).pipe(Effect.provide(layer({ providers: [make([broken, text("better")])] }))))
+
+  it.effect("that always breaks ends the turn, and the session lives on", () => {
+    const provider = make(Array.from({ length: 6 }, () => broken))
+    return Effect.gen(function* () {
+      yield* say("hello")
+      const { failure } = yield* inTime(ended())
+      assert.strictEqual(failure?.type, "interrupted_repeatedly")
+      assert.lengthOf(provider.requests, 6)
+      yield* say("again")
+      assert.deepInclude(yield* inTime(ended(2)), { outcome: "completed" })
+    }).pipe(Effect.provide(layer({ providers: [provider] })))
+  })
+})
+
+describe("two sessions", () => {
+  it.effect("do not wait for each other", () => {
+    const opened = gate()
+    const provider = make([behind(opened, text("slow")), text("quick")])
+    return Effect.gen(function* () {
+      const { other } = names
+      yield* say("hello")
+      yield* opened.reached
+      yield* say("hello", { session: other })
+      yield* ended(1, other)
+      assert.deepStrictEqual(yield* answers(other), ["quick"])
+      const waiting = yield* Effect.forkChild(ended(), { startImmediately: true })
+      yield* opened.open
+      yield* Fiber.join(waiting)
+      assert.deepStrictEqual(yield* answers(), ["slow"])
+    }).pipe(Effect.provide(layer({ providers: [provider] })))
+  })
+})
+
+const names = { other: s.replace("s", "other") as typeof s, second: AgentId.make("second") }

@@ -1,0 +1,92 @@
+/** An orderly stop: what is running ends or is parked, and nobody is kept waiting. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Latch, Stream } from "effect"
+import * as Model from "../support/AnthropicServer.ts"
+import { filesOf } from "../support/Configuration.ts"
+import { call, conversation, ofType, saidIn } from "../support/Conversation.ts"
+import * as HeldModel from "../support/HeldModel.ts"
+import { makePlace, start } from "../support/Service.ts"
+
+describe("A stop by SIGTERM", () => {
+  it.live("waits for a turn that is being answered and takes nothing new meanwhile", () =>
+    Effect.gen(function* () {
+      const model = yield* HeldModel.make
+      const place = yield* makePlace(filesOf({ anthropic: model.url }))
+      const service = yield* start(place)
+      const talk = conversation(service, "running")
+      const { turn } = yield* talk.say("Begin.")
+      yield* talk.firstWords(model.begin.open)
+      const connected = yield* Latch.make(false)
+      const watcher = yield* Effect.forkChild(Stream.runForEach(talk.follow, () => connected.open))
+      yield* connected.await
+      service.signal("SIGTERM")
+      yield* service.logged("service stops")
+
+      const refused = yield* conversation(service, "new").send("Too late?")
+      assert.strictEqual(refused.status, 503)
+      assert.isNotNull(refused.headers.get("retry-after"))
+      assert.include(refused.headers.get("content-type"), "application/problem+json")
+      assert.strictEqual((yield* talk.send("And here?")).status, 503)
+      const ready = yield* call(service, "/ready")
+      assert.strictEqual(ready.status, 503)
+      assert.deepInclude(ready.body, { reasons: ["the service is stopping"] })
+      assert.strictEqual((yield* call(service, "/health")).status, 200)
+
+      yield* model.goOn.open
+      yield* Fiber.join(watcher)
+      const { code, errors } = yield* service.ended
+      assert.deepStrictEqual([code, errors], [0, ""])
+
+      const events = yield* conversation(yield* start(place), "running").events
+      assert.deepStrictEqual(saidIn(events), [HeldModel.wholeText])
+      assert.isEmpty(ofType(events, "TurnResumed"))
+      assert.deepStrictEqual(
+        ofType(events, "TurnEnded").map((ended) => [ended.turn, ended.outcome]),
+        [[turn, "completed"]]
+      )
+    })
+  )
+
+  it.live("parks a turn that does not end in time, and the next start answers it", () =>
+    Effect.gen(function* () {
+      const later = Model.events(Model.reply({ text: "Here I am." }))
+      const model = yield* Model.make([Model.silence, later])
+      const place = yield* makePlace(filesOf({ anthropic: model.url, drain: "1 second" }))
+      const service = yield* start(place)
+      const { turn } = yield* conversation(service, "parked").say("Are you there?")
+      yield* model.next
+      const { code } = yield* service.kill("SIGTERM")
+      assert.strictEqual(code, 0)
+      yield* service.logged("running turns are parked")
+
+      const talk = conversation(yield* start(place), "parked")
+      assert.strictEqual((yield* talk.ended(turn)).outcome, "completed")
+      const events = yield* talk.events
+      assert.deepStrictEqual(saidIn(events), ["Here I am."])
+      assert.strictEqual(ofType(events, "TurnResumed").length, 1)
+    })
+  )
+
+  it.live("does not wait for a person whose consent is asked for", () =>
+    Effect.gen(function* () {
+      const place = yield* makePlace(filesOf({ agent: { dangerous: "ask" } }))
+      const service = yield* start(place)
+      yield* conversation(service, "asking").say("run: echo consent")
+      yield* conversation(service, "asking").first("ApprovalAsked")
+      assert.strictEqual((yield* service.kill("SIGTERM")).code, 0)
+
+      const talk = conversation(yield* start(place), "asking")
+      yield* talk.settle("allow")
+      yield* talk.first("TurnEnded")
+      assert.include(saidIn(yield* talk.events).at(-1), "consent")
+    })
+  )
+
+  it.live("by SIGINT, with nothing to wait for, is over at once", () =>
+    Effect.gen(function* () {
+      const service = yield* Effect.flatMap(makePlace(filesOf({})), start)
+      assert.strictEqual((yield* service.kill("SIGINT")).code, 0)
+      yield* service.logged("service stopped")
+    })
+  )
+})

@@ -1,0 +1,150 @@
+/** What holds in every session, whatever people, models, tools and crashes do to it in whatever order. */
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import type { Prompt } from "effect/ai"
+import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { empty, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
+import { comesToRest, happens, make, Step, serve, type World } from "./TurnWorld.ts"
+
+const Steps = Schema.Array(Step).check(Schema.isMaxLength(60))
+
+/** Checks a law after everything that happens, and once more when the session has come to rest. */
+const law = (sentence: string, holds: (world: World) => void, atRest: (world: World) => void = holds) =>
+  it.prop(
+    sentence,
+    [Steps],
+    ([steps]) => {
+      const world = make()
+      for (const { happening, served } of steps) {
+        happens(world, happening)
+        if (served) serve(world)
+        holds(world)
+      }
+      assert.isTrue(comesToRest(world), "the session does not come to rest")
+      atRest(world)
+    },
+    { arbitrary: { runs: 400, size: 60 } }
+  )
+
+const of = <Type extends NewSessionEvent["type"]>({ log }: World, type: Type) =>
+  log.filter((event): event is Extract<NewSessionEvent, { readonly type: Type }> => event.type === type)
+
+const times = (values: ReadonlyArray<string>) => {
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return counts
+}
+
+const partsOf = (message: Prompt.MessageEncoded) => (typeof message.content === "string" ? [] : message.content)
+
+const idsOf = (message: Prompt.MessageEncoded | undefined, type: "tool-call" | "tool-result"): ReadonlyArray<string> =>
+  message === undefined
+    ? []
+    : partsOf(message).flatMap((part) => (part.type === type && "id" in part ? [part.id ?? ""] : []))
+
+/** What a provider would refuse about this transcript; the last message may still wait for its results. */
+const faults = (history: SessionState["history"]): ReadonlyArray<string> =>
+  history.flatMap((message, index) => {
+    const calls = idsOf(message, "tool-call")
+    const next = history[index + 1]
+    const results = idsOf(next, "tool-result")
+    return [
+      ...(message.role !== "tool" && message.content.length === 0 ? [`message ${index} says nothing`] : []),
+      ...(message.role === "tool" && idsOf(history[index - 1], "tool-call").length === 0
+        ? [`message ${index} holds results of nothing`]
+        : []),
+      ...(calls.length > 0 && next !== undefined && calls.join() !== results.join()
+        ? [`the calls ${calls} of message ${index} are followed by results of ${results}`]
+        : [])
+    ]
+  })
+
+const isOpen = (history: SessionState["history"]) => idsOf(history.at(-1), "tool-call").length > 0
+
+/** The people's messages that the state holds: told to the model, and waiting to be. */
+const held = ({ history, turn, waiting }: SessionState): ReadonlyArray<string> => [
+  ...history.flatMap((message) =>
+    message.role === "user" ? partsOf(message).flatMap((part) => (part.type === "text" ? [part.text] : [])) : []
+  ),
+  ...[...waiting, ...(turn?.steering ?? [])].map(({ text }) => text)
+]
+
+describe("in every session", () => {
+  law("the history is a valid transcript", ({ prompts, state }) => {
+    assert.deepStrictEqual(faults(state.history), [])
+    for (const prompt of prompts.slice(-1)) assert.isFalse(isOpen(prompt), "the model is asked with a call open")
+    if (state.turn === undefined) assert.isFalse(isOpen(state.history), "a turn left a call open")
+  })
+
+  law("every accepted message is in the history or waits, exactly once", (world) => {
+    const accepted = of(world, "MessageAccepted").map(({ text }) => text)
+    assert.strictEqual(accepted.length, world.said)
+    assert.deepStrictEqual([...held(world.state)].sort(), accepted.sort())
+  })
+
+  law(
+    "every accepted turn starts once and ends once",
+    (world) => {
+      const started = times(of(world, "TurnStarted").map(({ turn }) => turn))
+      const ended = times(of(world, "TurnEnded").map(({ turn }) => turn))
+      assert.isTrue([...started.values(), ...ended.values()].every((count) => count === 1))
+      const open = [...started.keys()].filter((turn) => !ended.has(turn))
+      assert.deepStrictEqual(open, world.state.turn === undefined ? [] : [world.state.turn.id])
+    },
+    (world) => {
+      const turns = new Set(of(world, "MessageAccepted").map(({ turn }) => turn))
+      assert.deepStrictEqual(new Set(of(world, "TurnEnded").map(({ turn }) => turn)), turns)
+    }
+  )
+
+  law("an unsafe call is announced at most once", (world) => {
+    const calls = of(world, "ToolCalled").filter(({ effect }) => effect === "unsafe")
+    assert.isTrue([...times(calls.map(({ key }) => key)).values()].every((count) => count === 1))
+  })
+
+  law("nothing runs beside an unsafe call", ({ state: { turn } }) => {
+    const running = turn?.calls.filter(({ status }) => status === "running") ?? []
+    assert.isTrue(running.length < 2 || running.every(({ effect }) => effect !== "unsafe"))
+  })
+
+  law("every call gets exactly one result, and only an unsafe one an unknown one", (world) => {
+    const returned = of(world, "ToolReturned")
+    const place = ({ call, step, turn }: (typeof returned)[number]) => `${turn} ${step} ${call}`
+    assert.isTrue([...times(returned.map(place)).values()].every((count) => count === 1))
+    const unsafe = new Set(of(world, "ToolCalled").filter(({ effect }) => effect === "unsafe").map(({ key }) => key))
+    for (const event of returned.filter(({ outcome }) => outcome === "unknown")) {
+      assert.isTrue(unsafe.has(`s/${event.turn}/${event.step}/${event.call}`))
+    }
+  }, (world) => {
+    const calls = of(world, "ModelReplied").flatMap(({ content }) => content.filter(({ type }) => type === "tool-call"))
+    assert.strictEqual(of(world, "ToolReturned").length, calls.length)
+  })
+
+  law("what was refused or never allowed is never run", (world) => {
+    const ran = new Set(of(world, "ToolCalled").map(({ step, turn, call }) => `${turn} ${step} ${call}`))
+    for (const { call, outcome, step, turn } of of(world, "ToolReturned")) {
+      if (outcome === "refused") assert.isFalse(ran.has(`${turn} ${step} ${call}`))
+    }
+    const always = of(world, "ApprovalSettled").some(({ verdict }) => verdict === "allowAlways")
+    const allowed = of(world, "ApprovalSettled").filter(({ verdict }) => verdict === "allow")
+    const risky = of(world, "ToolCalled").filter(({ tool }) => tool === "risky")
+    assert.isTrue(always || risky.length <= allowed.length)
+  })
+
+  law("every request for approval is settled at most once, and none stays open behind its turn", (world) => {
+    const settled = times(of(world, "ApprovalSettled").map(({ approval }) => approval))
+    assert.isTrue([...settled.values()].every((count) => count === 1))
+    const open = of(world, "ApprovalAsked").filter(({ approval }) => !settled.has(approval))
+    assert.isTrue(open.every(({ turn }) => turn === world.state.turn?.id))
+  })
+
+  law("folding event by event and folding the whole log come to the same", ({ log, state }) => {
+    assert.deepStrictEqual(foldAll(empty, log), state)
+    assert.strictEqual(state.seq, log.length)
+  })
+
+  law("no turn takes more steps than it may, nor is it resumed without end", (world) => {
+    for (const { step } of of(world, "ModelCalled")) assert.isAtMost(step, 5)
+    assert.isAtMost(world.state.turn?.resumes ?? 0, 3)
+  })
+})
