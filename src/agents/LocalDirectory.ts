@@ -58,7 +58,7 @@ const make = Effect.fnUntraced(function* () {
   let count = yield* store.count
 
   const spokenTo = <A, E, R>(id: SessionId, use: (session: Session) => Effect.Effect<A, E, R>) =>
-    Effect.scoped(Effect.flatMap(RcMap.get(sessions, id), use))
+    Effect.scoped(Effect.flatMap(RcMap.get(sessions, id), (session) => Effect.andThen(session.ready, use(session))))
 
   /** Decides, appends and wakes as one step that is never left half done. */
   const tell = <A>(session: Session, decide: (state: SessionState) => Decision<A>) => {
@@ -82,16 +82,22 @@ const make = Effect.fnUntraced(function* () {
   const accept = Effect.fn("Directory.accept")(function* (message: Incoming) {
     if (drain.refusing()) return yield* new Draining()
     const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
+    let counted = 0
     const take = (state: SessionState): Decision<Result.Result<Arrived, Refusal>> => {
+      const isNew = state.seq === 0 && counted === 0
       const arrived: Result.Result<Arrived, Refusal> =
-        state.seq === 0 && count >= limits.sessions
+        isNew && count >= limits.sessions
           ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
           : arrive(state, message, fresh, agents.definition)
-      return { events: Result.isSuccess(arrived) ? arrived.success.events : [], value: arrived }
+      if (Result.isFailure(arrived)) return { events: [], value: arrived }
+      // Counted before it is on disk, so that messages which arrive together do not exceed the limit.
+      if (isNew) count += ++counted
+      return { events: arrived.success.events, value: arrived }
     }
-    const told = yield* spokenTo(message.session, (session) => tell(session, take))
-    const { events, seq, turn } = yield* Effect.fromResult(told)
-    if (seq === events.length) count++
+    const told = yield* spokenTo(message.session, (session) => tell(session, take)).pipe(
+      Effect.onError(() => Effect.sync(() => (count -= counted)))
+    )
+    const { seq, turn } = yield* Effect.fromResult(told)
     return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
   }, Effect.catchTag("DuplicateMessage", (original) => Effect.succeed(repeated(original))))
 

@@ -18,12 +18,17 @@ export interface Transaction<A> {
   readonly committed?: () => void
 }
 
-/** `resting`: no fiber serves it; `running`: one does; `crashed`: its supervisor is about to restart one. */
-export type Phase = "resting" | "running" | "crashed"
+/**
+ * `resting`: no fiber serves it; `claimed`: somebody is about to start one; `running`: one serves it; `crashed`: its
+ * supervisor is about to restart one.
+ */
+export type Phase = "resting" | "claimed" | "running" | "crashed"
 
 export interface Session {
   readonly id: SessionId
-  /** The state after the last event on disk. */
+  /** Reads the log, unless that was done before: a read that failed is tried again by whoever comes next. */
+  readonly ready: Effect.Effect<void, StoreUnavailable>
+  /** The state after the last event on disk, once it is ready. */
   readonly state: () => SessionState
   /** Whether a fiber serves it; changed only inside `transact` or by that fiber. */
   phase: Phase
@@ -49,20 +54,22 @@ export type Happening =
 
 const pageSize = 1000
 
-/** Opens a session: reads its log, or starts an empty one. */
+/** A session whose log is still to be read. */
 export const open = Effect.fn("Session.open")(function* (id: SessionId) {
   const store = yield* SessionStore
   const signals = yield* Signals
   const inbox = yield* Queue.unbounded<Happening>()
   const lock = yield* Semaphore.make(1)
   let state = empty
+  let isRead = false
 
   const catchUp = Effect.gen(function* () {
     for (;;) {
       const events = yield* store.read(id, { after: state.seq, limit: pageSize })
       state = foldAll(state, events)
-      if (events.length < pageSize) return
+      if (events.length < pageSize) break
     }
+    isRead = true
   })
 
   const append = Effect.fnUntraced(function* (events: readonly [NewSessionEvent, ...Array<NewSessionEvent>]) {
@@ -82,9 +89,9 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
     return { value, appended }
   })
 
-  yield* catchUp
   const session: Session = {
     id,
+    ready: Effect.suspend(() => (isRead ? Effect.void : Semaphore.withPermits(lock, 1)(catchUp))),
     state: () => state,
     phase: "resting",
     inbox,

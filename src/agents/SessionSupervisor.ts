@@ -9,7 +9,6 @@ import type { SessionId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../kernel/ChildSpec.ts"
 import { Drain } from "../kernel/Drain.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
-import type { StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import type { Agents } from "./Agents.ts"
 import type { Session } from "./Session.ts"
@@ -17,7 +16,7 @@ import { serve } from "./SessionFiber.ts"
 import type { TurnRunner } from "./TurnRunner.ts"
 
 export interface SessionSupervisor {
-  /** Takes on a resting session; false when somebody serves it already. Synchronous: call it as the append commits. */
+  /** Takes on a session; false when somebody serves it or is about to. Synchronous: call it as the append commits. */
   claim(session: Session): boolean
   /** Starts a claimed session, or rings for whoever serves it. */
   wake(session: Session, claimed: boolean): Effect.Effect<void>
@@ -27,7 +26,7 @@ export interface SessionSupervisor {
   readonly quiet: Effect.Effect<void>
 }
 
-export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId, Session, StoreUnavailable>) {
+export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId, Session>) {
   const drain = yield* Drain
   const tenant = yield* Tenant
   const turns = yield* Semaphore.make(tenant.definition.config.limits.concurrentTurns)
@@ -50,11 +49,12 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
 
   const start = Effect.fnUntraced(function* (id: SessionId) {
     const session = yield* RcMap.get(sessions, id)
+    yield* session.ready
     session.phase = "running"
     yield* Effect.acquireRelease(enter(id), () => leave(id))
     return serve(session, drain.refusing).pipe(
-      Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
       Semaphore.withPermits(turns, 1),
+      Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
       Effect.annotateLogs({ tenant: tenant.id, session: id, ...agentOf(session) })
     )
   })
@@ -71,9 +71,12 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
   const begin = (session: Session): Effect.Effect<void> =>
     supervisor.startChild(child(session.id)).pipe(
       Effect.catchTag("ChildAlreadyRunning", ({ state }) => {
-        if (state !== "paused") return Effect.andThen(Effect.yieldNow, Effect.suspend(() => begin(session)))
-        session.phase = "resting"
-        return Effect.void
+        if (session.phase === "running") return Effect.void
+        if (state === "paused" || state === "backing off") {
+          session.phase = state === "paused" ? "resting" : "crashed"
+          return Effect.void
+        }
+        return Effect.andThen(Effect.yieldNow, Effect.suspend(() => begin(session)))
       }),
       Effect.catchTag("ChildStartFailed", (error) => {
         session.phase = "resting"
@@ -83,8 +86,8 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
 
   return {
     claim: (session) => {
-      if (session.phase !== "resting") return false
-      session.phase = "running"
+      if (session.phase === "claimed" || session.phase === "running") return false
+      session.phase = "claimed"
       return true
     },
     wake: (session, claimed) =>

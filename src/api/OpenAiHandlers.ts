@@ -7,10 +7,9 @@ import { Clock, Effect, Option, Schema, Stream } from "effect"
 import { HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Agents } from "../agents/Agents.ts"
-import type { Accepted } from "../agents/Directory.ts"
+import type { Incoming } from "../agents/Directory.ts"
 import { reaches } from "../domain/Access.ts"
 import { AgentId, SessionId, TenantId } from "../domain/Ids.ts"
-import { follow } from "../sessions/Feed.ts"
 import { Tenants } from "../tenants/Tenants.ts"
 import { CurrentCaller, inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
@@ -18,8 +17,9 @@ import { eventStream } from "./EventStreams.ts"
 import type { ChatRequest } from "./OpenAiApi.ts"
 import { type Answering, completion, failure, gather, messagesOf, nothingYet, refusalOf } from "./OpenAiCodec.ts"
 import { type Answer, answerFrames } from "./OpenAiStream.ts"
-import { BadRequest, NotFound } from "./Problems.ts"
+import { BadRequest, NotFound, unavailable } from "./Problems.ts"
 import { accept, untilClosing } from "./SessionHandlers.ts"
+import { watch } from "./Watch.ts"
 
 interface ChatInput {
   readonly payload: ChatRequest
@@ -31,10 +31,9 @@ const decodeTarget = Schema.decodeUnknownOption(Schema.Struct({ tenant: TenantId
 /** `tenant/agent`, or an agent of the token's own tenant; without one, of the tenant `default`. */
 const targetOf = Effect.fnUntraced(function* (model: string) {
   const caller = yield* CurrentCaller
-  const [first = "", second] = model.split("/", 2)
-  const target = decodeTarget(
-    second === undefined ? { tenant: caller.tenant ?? "default", agent: first } : { tenant: first, agent: second }
-  )
+  const slash = model.indexOf("/")
+  const named = { tenant: model.slice(0, slash), agent: model.slice(slash + 1) }
+  const target = decodeTarget(slash < 0 ? { tenant: caller.tenant ?? "default", agent: model } : named)
   return Option.isSome(target)
     ? target.value
     : yield* new NotFound({ detail: `there is no model ${model}: expected agent or tenant/agent` })
@@ -60,29 +59,25 @@ const chat = Effect.fnUntraced(function* (input: ChatInput) {
   if (messages === undefined) return yield* new BadRequest({ detail: "messages: the last one must be the user's" })
   const session = yield* sessionOf(input)
   const continued = headers["x-session-id"] !== undefined
-  return yield* inTenant(
-    target.tenant,
-    "user",
-    Effect.flatMap(
-      accept({
-        session,
-        agent: target.agent,
-        channel: `openai:${session}`,
-        externalId: headers["idempotency-key"],
-        text: messages.text,
-        preceding: continued ? [] : messages.preceding
-      }),
-      (accepted) => answer(accepted, payload)
-    )
-  )
+  const incoming: Incoming = {
+    session,
+    agent: target.agent,
+    channel: `openai:${session}`,
+    externalId: headers["idempotency-key"],
+    text: messages.text,
+    preceding: continued ? [] : messages.preceding
+  }
+  return yield* inTenant(target.tenant, "user", answer(incoming, payload))
 })
 
-const answer = Effect.fnUntraced(function* (accepted: Accepted, request: ChatRequest) {
+const answer = Effect.fnUntraced(function* (incoming: Incoming, request: ChatRequest) {
+  const from = yield* Effect.mapError(watch(incoming.session), unavailable)
+  const accepted = yield* accept(incoming)
   const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const answering: Answering = { id: `chatcmpl-${accepted.turn}`, model: request.model, created }
   const headers = { "x-session-id": accepted.session, "x-turn-id": accepted.turn }
   const events: Answer = yield* untilClosing(
-    follow(accepted.session, accepted.seq).pipe(
+    from(accepted.seq).pipe(
       Stream.filter((event) => event.turn === accepted.turn),
       Stream.takeUntil((event) => event.type === "TurnEnded")
     )

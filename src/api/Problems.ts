@@ -47,3 +47,6 @@ export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailabl
 
 /** Problems any call that reaches into a tenant may answer with. */
 export const tenantProblems = [Forbidden, NotFound, Unavailable] as const
+
+/** What cannot be done now, told in its own words. */
+export const unavailable = (error: { readonly message: string }) => new Unavailable({ detail: error.message })

@@ -12,9 +12,7 @@ import type { Signals, TextDelta } from "../telemetry/Signals.ts"
 import { inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
 import { eventStream, type Frame } from "./EventStreams.ts"
-import { BadRequest, Conflict, LimitReached, NotFound, Unavailable } from "./Problems.ts"
-
-const unavailable = (error: { readonly message: string }) => new Unavailable({ detail: error.message })
+import { BadRequest, Conflict, LimitReached, NotFound, type Unavailable, unavailable } from "./Problems.ts"
 
 /** Takes a message in, with every refusal as the problem it is over HTTP. */
 export const accept = (
@@ -89,9 +87,12 @@ export const untilClosing = Effect.fnUntraced(function* <A>(
   )
 })
 
-/** A browser that reconnects says where it was in `Last-Event-ID` (WHATWG HTML, section 9.2.3). */
+/**
+ * A browser that reconnects asks for the same address again and says in `Last-Event-ID` where it was by then (WHATWG
+ * HTML, section 9.2.3), so that the header is the newer one.
+ */
 const positionOf = (after: number | undefined, lastEventId: string | undefined) => {
-  const position = after ?? Number(lastEventId ?? 0)
+  const position = lastEventId ? Number(lastEventId) : (after ?? 0)
   return Number.isSafeInteger(position) && position >= 0
     ? Effect.succeed(position)
     : Effect.fail(new BadRequest({ detail: `last-event-id: no event has the id ${lastEventId}` }))

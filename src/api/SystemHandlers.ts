@@ -9,7 +9,7 @@ import { Tenants } from "../tenants/Tenants.ts"
 import { Tokens } from "../tenants/Tokens.ts"
 import { requireRole } from "./Access.ts"
 import { Api } from "./Api.ts"
-import { Forbidden, NotFound, Unavailable } from "./Problems.ts"
+import { Forbidden, NotFound, unavailable } from "./Problems.ts"
 import { NotReady } from "./SystemApi.ts"
 
 /** The whole supervision tree as it is now. */
@@ -62,7 +62,7 @@ const createToken = Effect.fnUntraced(function* ({ payload }: { readonly payload
   }
   const made = yield* Tokens.use((service) =>
     service.create({ name: payload.name, role: payload.role, ...(tenant === undefined ? {} : { tenant }) })
-  ).pipe(Effect.mapError((error) => new Unavailable({ detail: error.message })))
+  ).pipe(Effect.mapError(unavailable))
   return { token: made.token, secret: Redacted.value(made.secret) }
 })
 
@@ -75,7 +75,7 @@ const revokeToken = Effect.fnUntraced(function* ({ params }: { readonly params: 
   yield* service.revoke(params.id).pipe(
     Effect.catchTags({
       TokenUnknown: (error) => new NotFound({ detail: error.message }),
-      TokensUnavailable: (error) => new Unavailable({ detail: error.message })
+      TokensUnavailable: unavailable
     })
   )
 })

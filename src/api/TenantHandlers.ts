@@ -10,10 +10,8 @@ import { SessionStore } from "../sessions/SessionStore.ts"
 import { Tenants, type TenantStatus } from "../tenants/Tenants.ts"
 import { CurrentCaller, inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
-import { Conflict, NotFound, Unavailable } from "./Problems.ts"
+import { Conflict, NotFound, unavailable } from "./Problems.ts"
 import type { AgentView, TenantView } from "./TenantsApi.ts"
-
-const unavailable = (error: { readonly message: string }) => new Unavailable({ detail: error.message })
 
 const agentView = ({ definition, ...agent }: AgentStatus): AgentView => ({
   ...agent,

@@ -1,14 +1,14 @@
 /** A session's life: what is said, what is done about it, and what the log says afterwards. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
-import { Directory } from "../../src/agents/Directory.ts"
-import { AgentId } from "../../src/domain/Ids.ts"
-import { answers, ended, event, inTime, layer, log, s, say, types, World } from "../support/AgentWorld.ts"
+
+import { SessionId } from "../../src/domain/Ids.ts"
+import { answers, cancel, ended, event, inTime, layer, log, s, say, types } from "../support/AgentWorld.ts"
 import { behind, broken, calls, failing, gate, make, text, words } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
 import { countingTools, runsOf } from "../support/Tools.ts"
 
-const cancel = Directory.use((directory) => directory.cancel(s, "stop"))
+
 
 describe("a message", () => {
   it.effect("is answered", () => {
@@ -47,7 +47,7 @@ describe("a message", () => {
 })
 
 describe("a message in the middle of a turn", () => {
-  const inTheMiddle = (midTurn: string, then: Effect.Effect<void, never, Directory | World>) => {
+  const inTheMiddle = (midTurn: string) => {
     const opened = gate()
     const provider = make([behind(opened, text("first answer")), text("second answer")])
     const body = Effect.gen(function* () {
@@ -56,11 +56,11 @@ describe("a message in the middle of a turn", () => {
       const second = yield* say("second")
       return { first, second, provider, opened }
     })
-    return { layer: layer({ providers: [provider], agents: { main: { midTurn } } }), body, then }
+    return { layer: layer({ providers: [provider], agents: { main: { midTurn } } }), body }
   }
 
   it.effect("joins before the turn ends, under steer", () => {
-    const { body, layer } = inTheMiddle("steer", Effect.void)
+    const { body, layer } = inTheMiddle("steer")
     return Effect.gen(function* () {
       const { first, opened, provider, second } = yield* body
       assert.strictEqual(second.turn, first.turn)
@@ -80,7 +80,7 @@ describe("a message in the middle of a turn", () => {
   })
 
   it.effect("waits for a turn of its own, under queue", () => {
-    const { body, layer } = inTheMiddle("queue", Effect.void)
+    const { body, layer } = inTheMiddle("queue")
     return Effect.gen(function* () {
       const { first, opened, second } = yield* body
       assert.notStrictEqual(second.turn, first.turn)
@@ -91,7 +91,7 @@ describe("a message in the middle of a turn", () => {
   })
 
   it.effect("takes the place of what is being answered, under interrupt", () => {
-    const { body, layer } = inTheMiddle("interrupt", Effect.void)
+    const { body, layer } = inTheMiddle("interrupt")
     return Effect.gen(function* () {
       const { first, opened, second } = yield* body
       yield* opened.left
@@ -116,7 +116,10 @@ describe("a cancelled turn", () => {
     }).pipe(Effect.provide(layer({ providers: [make([behind(opened, text("never"))])] })))
   })
 
-  for (const [effect, outcome] of [["pure", "cancelled"], ["unsafe", "unknown"]] as const) {
+  for (const [effect, outcome] of [
+    ["pure", "cancelled"],
+    ["unsafe", "unknown"]
+  ] as const) {
     it.effect(`stops its ${effect} tool, whose call ends as ${outcome}`, () =>
       Effect.gen(function* () {
         const opened = gate()
@@ -128,7 +131,7 @@ describe("a cancelled turn", () => {
           yield* cancel
           yield* opened.left
           assert.deepInclude(yield* ended(), { outcome: "cancelled" })
-          assert.deepInclude(yield* event("ToolReturned"), { call: "a", outcome })
+          assert.strictEqual((yield* event("ToolReturned")).outcome, outcome)
         }).pipe(
           Effect.provide(layer({ providers: [provider], tools, agents: { main: { approvals: { dangerous: "allow" } } } }))
         )
@@ -218,8 +221,6 @@ describe("a provider", () => {
         "TurnEnded"
       ])
       assert.deepStrictEqual((yield* log()).flatMap((entry) => (entry.type === "ModelCalled" ? [entry.step] : [])), [1, 1])
-      const { logs } = yield* World
-      assert.include(logs.map(({ message }) => message), "child restarts")
     }).pipe(Effect.provide(layer({ providers: [make([broken, text("better")])] }))))
 
   it.effect("that always breaks ends the turn, and the session lives on", () => {
@@ -236,11 +237,12 @@ describe("a provider", () => {
 })
 
 describe("two sessions", () => {
+  const other = SessionId.make("other")
+
   it.effect("do not wait for each other", () => {
     const opened = gate()
     const provider = make([behind(opened, text("slow")), text("quick")])
     return Effect.gen(function* () {
-      const { other } = names
       yield* say("hello")
       yield* opened.reached
       yield* say("hello", { session: other })
@@ -253,5 +255,3 @@ describe("two sessions", () => {
     }).pipe(Effect.provide(layer({ providers: [provider] })))
   })
 })
-
-const names = { other: s.replace("s", "other") as typeof s, second: AgentId.make("second") }

@@ -175,12 +175,19 @@ export const isWhole = (events: ReadonlyArray<SessionEvent>) => {
   assert.sameMembers(texts.map(({ turn }) => turn), [...turns], "every message is answered exactly once")
 }
 
-/** Every request's calls are followed by their results, as the API demands. */
+interface Turn {
+  readonly role: string
+  readonly content: ReadonlyArray<{ readonly type: string; readonly id?: string; readonly tool_use_id?: string }>
+}
+
+/** The calls of a reply are followed by their results, as the API demands. */
 const arePaired = (requests: ReadonlyArray<Model.Recorded>) => {
   for (const { body } of requests) {
-    const text = JSON.stringify(body)
-    const used = Array.from(text.matchAll(/"type":"tool_use","id":"(\w+)"|"id":"(\w+)"[^{}]*"type":"tool_use"/g))
-    const results = Array.from(text.matchAll(/"type":"tool_result"/g))
-    assert.strictEqual(results.length, used.length, text)
+    const { messages } = body as { readonly messages: ReadonlyArray<Turn> }
+    for (const [index, { content }] of messages.entries()) {
+      const calls = content.flatMap((block) => (block.type === "tool_use" ? [block.id] : []))
+      const results = messages[index + 1]?.content.flatMap((block) => block.tool_use_id ?? []) ?? []
+      assert.deepStrictEqual(results, calls, "every call is followed by its result")
+    }
   }
 }

@@ -7,8 +7,9 @@ import { conversation, ofType } from "../support/Conversation.ts"
 import { makePlace, start } from "../support/Service.ts"
 import { isRunning, pidsIn, until } from "../tools/exec/Processes.ts"
 
-/** Shell, child in the background and grandchild write their process ids, ignore polite requests and never end. */
-const stubborn = `trap '' TERM; sleep 3600 & sh -c "trap '' TERM; sleep 3600; true" & echo $$ $(jobs -p) > pids; wait`
+/** The shell and two of its children write their process ids, ignore polite requests and never end. */
+const stubborn =
+  `trap '' TERM; sleep 3600 & first=$!; sh -c "sleep 3600; true" & ` + "echo $$ $first $! > pids.new; mv pids.new pids; wait"
 
 const withCommandRunning = Effect.gen(function* () {
   const place = yield* makePlace(filesOf({ drain: "0 seconds" }))

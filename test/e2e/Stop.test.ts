@@ -3,9 +3,22 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Stream } from "effect"
 import * as Model from "../support/AnthropicServer.ts"
 import { filesOf } from "../support/Configuration.ts"
-import { call, conversation, ofType, saidIn } from "../support/Conversation.ts"
+import { type Conversation, call, conversation, ofType, request, saidIn } from "../support/Conversation.ts"
 import * as HeldModel from "../support/HeldModel.ts"
-import { makePlace, start } from "../support/Service.ts"
+import { makePlace, type Service, start } from "../support/Service.ts"
+
+/** Somebody who follows the session and somebody who waits for a streamed answer, both with an ear at the door. */
+const watching = Effect.fnUntraced(function* (service: Service, talk: Conversation) {
+  const connected = yield* Latch.make(false)
+  const follow = Stream.tap(talk.follow, () => connected.open)
+  const watcher = yield* Effect.forkChild(Stream.runCollect(follow))
+  yield* connected.await
+  const messages = [{ role: "user", content: "Begin." }]
+  const body = { model: "main", messages, stream: true }
+  const chat = yield* request(service, "/v1/chat/completions", { body })
+  const reader = yield* Effect.forkChild(Effect.promise(() => chat.text()))
+  return [watcher, reader] as const
+})
 
 describe("A stop by SIGTERM", () => {
   it.live("waits for a turn that is being answered and takes nothing new meanwhile", () =>
@@ -16,9 +29,7 @@ describe("A stop by SIGTERM", () => {
       const talk = conversation(service, "running")
       const { turn } = yield* talk.say("Begin.")
       yield* talk.firstWords(model.begin.open)
-      const connected = yield* Latch.make(false)
-      const watcher = yield* Effect.forkChild(Stream.runForEach(talk.follow, () => connected.open))
-      yield* connected.await
+      const [watcher, reader] = yield* watching(service, talk)
       service.signal("SIGTERM")
       yield* service.logged("service stops")
 
@@ -33,7 +44,8 @@ describe("A stop by SIGTERM", () => {
       assert.strictEqual((yield* call(service, "/health")).status, 200)
 
       yield* model.goOn.open
-      yield* Fiber.join(watcher)
+      assert.strictEqual((yield* Fiber.join(watcher)).at(-1)?.type, "TurnEnded")
+      assert.match(yield* Fiber.join(reader), /"content":" ends\."[^]*"finish_reason":"stop"[^]*\[DONE\]/)
       const { code, errors } = yield* service.ended
       assert.deepStrictEqual([code, errors], [0, ""])
 

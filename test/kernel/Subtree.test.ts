@@ -110,6 +110,21 @@ describe("Subtree", () => {
     assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
   }))
 
+  test("keeps the services of the next incarnation when one left behind is released late", Effect.gen(function* () {
+    yield* Troupe
+    const gate = yield* Deferred.make<void>()
+    const lives: Array<Incarnation["Service"]> = []
+    const loop = Effect.onInterrupt(Effect.never, () => Deferred.await(gate))
+    const Slow = Layer.effect(Store, Effect.map(Incarnation, (life) => ({ nth: lives.push(life) })))
+    const subtree = Subtree.make("default", { intensity }).pipe(Subtree.child("a", Slow, { shutdown: "brutal" }))
+    const running = yield* Subtree.start(subtree)
+    for (const { fork } of lives) yield* fork(loop)
+    yield* running.restartChild("a")
+    yield* Deferred.succeed(gate, undefined)
+    yield* settle
+    assert.strictEqual(Context.get(yield* running.services, Store).nth, 2)
+  }))
+
   test("uses the ambient services", Effect.gen(function* () {
     yield* Troupe
     const needy = Layer.effect(Store, Effect.map(House, ({ name }) => ({ nth: name.length })))

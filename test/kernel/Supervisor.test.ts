@@ -262,6 +262,21 @@ describe("Supervisor, backing off", () => {
     assert.deepStrictEqual(turn(diary), ["-a", "+a"])
   }))
 
+  test("begins anew after a restart by hand", Effect.gen(function* () {
+    const { child, crash, diary } = yield* Troupe
+    const often = { restarts: 100, within: "1 hour" } as const
+    const supervisor = yield* Supervisor.make({ ...oneForOne, intensity: often, backoff, children: [child("a")] })
+    for (const _ of [1, 2, 3]) {
+      yield* crash("a")
+      yield* TestClock.adjust("4 seconds")
+    }
+    yield* supervisor.restartChild("a")
+    turn(diary)
+    yield* crash("a")
+    yield* TestClock.adjust("1 second")
+    assert.deepStrictEqual(turn(diary), ["-a", "+a"])
+  }))
+
   test("can be stopped while it waits", Effect.gen(function* () {
     const { child, crash, diary } = yield* Troupe
     const supervisor = yield* Supervisor.make({ ...oneForOne, backoff, children: [child("a")] })

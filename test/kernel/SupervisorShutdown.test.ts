@@ -144,6 +144,8 @@ describe("Supervisor, children added later", () => {
     yield* finish("a")
     yield* supervisor.startChild(child("a"))
     assert.deepStrictEqual(turn(diary), ["+a", "-a", "+a"])
+    yield* supervisor.stopChild("a")
+    assert.strictEqual((yield* supervisor.snapshot).children[0]?.state, "stopped")
   }))
 
   test("waits for the end of one that is about to end before it takes the id again", Effect.gen(function* () {
@@ -198,6 +200,17 @@ describe("Supervisor, children added later", () => {
     const calling = yield* Effect.forkChild(Effect.flip(starting))
     yield* settle
     yield* supervisor.stopChild("a")
+    assert.include((yield* Fiber.join(calling)).message, "stopped before it had started")
+  }))
+
+  test("tells the caller when the supervisor is stopped before the child has started", Effect.gen(function* () {
+    const { child } = yield* Troupe
+    const scope = yield* Scope.make()
+    const supervisor = yield* makeIn(scope, {})
+    const starting = supervisor.startChild(child("a", { start: () => Effect.never }))
+    const calling = yield* Effect.forkChild(Effect.flip(starting))
+    yield* settle
+    yield* Scope.close(scope, Exit.void)
     assert.include((yield* Fiber.join(calling)).message, "stopped before it had started")
   }))
 })
@@ -282,7 +295,7 @@ describe("Supervisor, acting on one child", () => {
   }))
 
   test("is not disturbed by an incarnation that was left behind and ends late", Effect.gen(function* () {
-    const { child, diary } = yield* Troupe
+    const { child, diary, logs } = yield* Troupe
     const gate = yield* Deferred.make<void>()
     const release = (nth: number) => nth === 1 ? Deferred.await(gate) : Effect.void
     const supervisor = yield* Supervisor.make({ ...options, children: [child("a", { release })] })
@@ -296,6 +309,7 @@ describe("Supervisor, acting on one child", () => {
     yield* settle
     assert.deepStrictEqual(turn(diary), ["-a"])
     assert.deepInclude((yield* supervisor.snapshot).children[0], { state: "running", restarts: 1 })
+    assert.deepStrictEqual([...new Set(logs.map(({ message }) => message))], ["shutdown timed out"])
     yield* supervisor.stopChild("a")
     assert.deepStrictEqual(turn(diary), ["-a"])
   }))

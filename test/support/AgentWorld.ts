@@ -4,7 +4,7 @@
  *
  * Providing `layer` starts it and closing its Scope stops it, so a test sees a whole life.
  */
-import { Context, Effect, Layer, Logger, References, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Logger, References, Schema, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AgentSupervisor from "../../src/agents/AgentSupervisor.ts"
 import { Directory, type Incoming } from "../../src/agents/Directory.ts"
@@ -22,7 +22,7 @@ import type { Control, NodeSnapshot } from "../../src/kernel/Tree.ts"
 import type { Provider } from "../../src/providers/Provider.ts"
 import { Providers } from "../../src/providers/Providers.ts"
 import { follow, history } from "../../src/sessions/Feed.ts"
-import { SessionStore, type StoreUnavailable } from "../../src/sessions/SessionStore.ts"
+import { SessionStore, StoreUnavailable } from "../../src/sessions/SessionStore.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
 import { Tenant } from "../../src/tenants/Tenant.ts"
 import type { Tool } from "../../src/tools/Tool.ts"
@@ -158,3 +158,39 @@ export const settle = Effect.repeat(Effect.yieldNow, { times: 100 })
 /** Waits for something while time passes, so that whatever is put off comes to pass. */
 export const inTime = <A, E, R>(wait: Effect.Effect<A, E, R>) =>
   Effect.raceFirst(wait, Effect.forever(Effect.andThen(settle, TestClock.adjust("1 second"))))
+
+/** Asks the running turn of session `s` to stop. */
+export const cancel = Directory.use((directory) => directory.cancel(s, "stop"))
+
+/** What was logged so far. */
+export const logged = World.useSync(({ logs }) => logs.map(({ message }) => String(message)))
+
+export type SharedStore = Layer.Layer<SessionStore>
+
+/** A store that outlives the worlds it is given to, as a disk does. */
+export const sharedStore: Effect.Effect<SharedStore, never, Scope.Scope> = Effect.map(
+  Layer.build(Layer.fresh(SessionStore.layerMemory)),
+  (built) => Layer.succeed(SessionStore, Context.get(built, SessionStore))
+)
+
+/** What a store cannot do at the moment; `appends` counts down. */
+export interface Broken {
+  appends: number
+  reads: boolean
+}
+
+/** A store that can be broken and mended. */
+export const failingStore = Effect.map(Layer.build(Layer.fresh(SessionStore.layerMemory)), (built) => {
+  const whole = Context.get(built, SessionStore)
+  const broken: Broken = { appends: 0, reads: false }
+  const failure = new StoreUnavailable({ reason: "the disk is full" })
+  const unless = <A, E, R>(isBroken: () => boolean, effect: Effect.Effect<A, E, R>) =>
+    Effect.suspend((): Effect.Effect<A, E | StoreUnavailable, R> => (isBroken() ? failure : effect))
+  const service = SessionStore.of({
+    ...whole,
+    append: (session, after, events) => unless(() => broken.appends > 0 && broken.appends-- > 0, whole.append(session, after, events)),
+    read: (session, page) => unless(() => broken.reads, whole.read(session, page)),
+    approvals: unless(() => broken.reads, whole.approvals)
+  })
+  return { broken, store: Layer.succeed(SessionStore, service) }
+})

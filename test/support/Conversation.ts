@@ -24,7 +24,8 @@ export interface CallOptions {
   readonly token?: string
 }
 
-const request = ({ token, url }: Service, path: string, options: CallOptions) =>
+/** One call, answered as far as its head; the body is still to be read. */
+export const request = ({ token, url }: Service, path: string, options: CallOptions) =>
   Effect.promise((signal) =>
     fetch(`${url}${path}`, {
       signal,
