@@ -7,29 +7,10 @@
  * It therefore has to parse on old ones: plain JavaScript, no top-level await.
  */
 import { spawn } from "node:child_process"
-import module, { createRequire } from "node:module"
-import { homedir } from "node:os"
-import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { cacheCompiledCode, needed, ownNode, recentEnough } from "./runtime.js"
 
-const needed = [24, 15]
 const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"]
-
-/** Whether a version such as "24.15.0" is one that can run the sources. */
-function recentEnough(version) {
-  const [major, minor] = version.split(".").map(Number)
-  return major > needed[0] || (major === needed[0] && minor >= needed[1])
-}
-
-/** The path of the Node.js the project brings, or undefined where it brings none but the one that runs already. */
-function ownNode() {
-  try {
-    const node = createRequire(import.meta.url).resolve(`node-${process.platform}-${process.arch}/bin/node`)
-    return node === process.execPath ? undefined : node
-  } catch {
-    return undefined
-  }
-}
 
 function refuse(why) {
   process.stderr.write(
@@ -54,17 +35,6 @@ function runOn(node) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
-}
-
-/** Keeps compiled code where only this user writes; where no folder can be written, starting is merely slower. */
-function cacheCompiledCode() {
-  const folders = [
-    fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url)),
-    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "fiberclaw", "compile")
-  ]
-  for (const folder of process.env.NODE_COMPILE_CACHE ? [undefined] : folders) {
-    if (module.enableCompileCache(folder).status !== module.constants.compileCacheStatus.FAILED) return
-  }
 }
 
 if (recentEnough(process.versions.node)) {

@@ -121,7 +121,9 @@ const judge = (toolbox: Toolbox["Service"], { definition, id }: Post, tool: stri
     const known = definition.tools.length === 0 ? "You have no tools." : `You have: ${definition.tools.join(", ")}.`
     return { _tag: "Refuse", reason: `There is no tool named ${JSON.stringify(tool)}. ${known}` }
   }
-  const prepared = toolbox.prepare(tool, input, id)
+  // A tool that breaks while it is asked would otherwise break the session again each time it decides.
+  const attempt = Result.try({ try: () => toolbox.prepare(tool, input, id), catch: toolBroke })
+  const prepared = Result.flatMap(attempt, (result) => result)
   if (Result.isFailure(prepared)) return { _tag: "Refuse", reason: prepared.failure.message }
   const { dangerous, effect, summary } = prepared.success
   if (!dangerous || definition.approvals.dangerous === "allow") return { _tag: "Run", effect }
@@ -129,3 +131,5 @@ const judge = (toolbox: Toolbox["Service"], { definition, id }: Post, tool: stri
     ? { _tag: "Ask", effect, summary }
     : { _tag: "Refuse", reason: "This agent is not allowed to do that." }
 }
+
+const toolBroke = () => ({ message: "The tool itself broke before it ran, and cannot be used like this." })

@@ -48,8 +48,11 @@ const make = Effect.fnUntraced(function* () {
         Effect.ensuring(Deferred.succeed(ended, stopped))
       )
     })
-    yield* Effect.orDie(supervisor.startChild(child))
-    return yield* Effect.onInterrupt(Deferred.await(ended), () => Effect.ignore(supervisor.stopChild(id)))
+    return yield* Effect.acquireUseRelease(
+      Effect.orDie(supervisor.startChild(child)),
+      () => Deferred.await(ended),
+      () => Effect.ignore(supervisor.stopChild(id))
+    )
   })
 
   return ToolRuns.of({ run })

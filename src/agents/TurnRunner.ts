@@ -5,7 +5,8 @@
  * provider's reason. A tool call always ends as one `ToolReturned`.
  */
 import { Context, Effect, Layer, Result, Schema, Stream } from "effect"
-import { Prompt, Response } from "effect/ai"
+import * as Prompt from "effect/ai/Prompt"
+import * as Response from "effect/ai/Response"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
 import type { ProviderPart } from "../providers/Provider.ts"
 import { ProviderError } from "../providers/ProviderError.ts"

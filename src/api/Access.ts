@@ -4,7 +4,8 @@
  * A caller whose token is bound to a tenant learns nothing of the others: to it they do not exist.
  */
 import { Context, Effect, Layer, Option } from "effect"
-import { HttpApiMiddleware, HttpApiSecurity } from "effect/http-api"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
 import { type Caller, includes, type Role, reaches } from "../domain/Access.ts"
 import type { TenantId } from "../domain/Ids.ts"
 import { type TenantServices, Tenants } from "../tenants/Tenants.ts"

@@ -1,5 +1,7 @@
 /** The HTTP API as one description: served, documented and called from it. */
-import { HttpApi, HttpApiMiddleware, OpenApi } from "effect/http-api"
+import * as HttpApi from "effect/http-api/HttpApi"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import * as OpenApi from "effect/http-api/OpenApi"
 import { version } from "../domain/Version.ts"
 import { OpenAiApi } from "./OpenAiApi.ts"
 import { SessionsApi } from "./SessionsApi.ts"

@@ -5,8 +5,11 @@
  * so here, and only here, the token is also taken as the password of HTTP's own dialogue, for any user name.
  */
 import { Effect, Layer, Option } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
-import { HttpApiBuilder, HttpApiScalar, HttpApiSecurity, OpenApi } from "effect/http-api"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
+import * as OpenApi from "effect/http-api/OpenApi"
 import { Tokens } from "../tenants/Tokens.ts"
 import { Api } from "./Api.ts"
 
@@ -29,10 +32,12 @@ const page = HttpRouter.middleware((httpEffect) =>
 ).layer
 
 const forHolders = HttpRouter.middleware(
-  Effect.map(Tokens, (tokens) => (httpEffect) =>
-    Effect.flatMap(credentials, (given) =>
-      given.some((token) => Option.isSome(tokens.authenticate(token))) ? httpEffect : Effect.succeed(asking)
-    )
+  Effect.map(
+    Tokens,
+    (tokens) => (httpEffect) =>
+      Effect.flatMap(credentials, (given) =>
+        given.some((token) => Option.isSome(tokens.authenticate(token))) ? httpEffect : Effect.succeed(asking)
+      )
   )
 ).layer
 
@@ -52,6 +57,12 @@ const document = HttpRouter.add("GET", "/openapi.json", () =>
   Effect.sync(() => HttpServerResponse.jsonUnsafe(OpenApi.fromApi(Api)))
 )
 
-const docs = HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } })
+/** The page is three megabytes of script, so it is loaded when somebody asks for it. */
+const docs = HttpRouter.add("GET", "/docs", () =>
+  Effect.gen(function* () {
+    const { layer } = yield* Effect.promise(() => import("effect/http-api/HttpApiScalar"))
+    return yield* yield* HttpRouter.toHttpEffect(layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }))
+  })
+)
 
 export const layer = Layer.merge(document, Layer.provide(docs, page)).pipe(Layer.provide(forHolders))

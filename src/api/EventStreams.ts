@@ -5,7 +5,7 @@
  * cutting a quiet stream, and tells the service when the client is gone.
  */
 import { Stream } from "effect"
-import { HttpServerResponse } from "effect/http"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 /** Less than the idle time-outs of common proxies (nginx `proxy_read_timeout`: 60 seconds). */
 export const heartbeat = "15 seconds"

@@ -7,7 +7,11 @@
  */
 import { isIP } from "node:net"
 import { ByteSize, Cause, Effect, Result } from "effect"
-import { HttpIncomingMessage, HttpServerError, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
+import * as HttpServerError from "effect/http/HttpServerError"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ProblemDetails from "effect/http/ProblemDetails"
 
 export interface GuardOptions {
   /** Host names the service answers to beside loopback names and addresses, without a port. */
@@ -121,7 +125,9 @@ const isProblem = ({ body }: HttpServerResponse.HttpServerResponse) =>
 
 /** What the library that refused has to say, when it says it in words. */
 const textOf = ({ body }: HttpServerResponse.HttpServerResponse): string | undefined =>
-  body._tag === "Uint8Array" && body.contentType.startsWith("text/plain") ? new TextDecoder().decode(body.body) : undefined
+  body._tag === "Uint8Array" && body.contentType.startsWith("text/plain")
+    ? new TextDecoder().decode(body.body)
+    : undefined
 
 /** RFC 9110 wants one with every 401 (section 15.5.2). */
 const challenge = ({ headers }: HttpServerResponse.HttpServerResponse) => headers["www-authenticate"] ?? "Bearer"

@@ -5,7 +5,8 @@
  * of its own, …) is accepted and ignored, as agents bring their own.
  */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Authorization } from "./Access.ts"
 import { BadRequest, Conflict, LimitReached, tenantProblems } from "./Problems.ts"
 

@@ -102,7 +102,9 @@ export const refusalOf = ({ ended }: Outcome): Refusal | undefined => {
     const { message, type } = ended.failure
     return { status: type === "rate_limited" ? 429 : 502, type, detail: message }
   }
-  return ended.outcome === "completed" ? undefined : { status: 409, type: "cancelled", detail: "the turn was cancelled" }
+  return ended.outcome === "completed"
+    ? undefined
+    : { status: 409, type: "cancelled", detail: "the turn was cancelled" }
 }
 
 /** The refusal as OpenAI's clients expect errors, with the problem's own fields beside. */

@@ -1,6 +1,8 @@
 /** Refusals as OpenAI's clients expect them: they look for `error.message`, so it stands beside the problem's fields. */
 import { Effect, Option, Schema } from "effect"
-import { HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ProblemDetails from "effect/http/ProblemDetails"
 
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(ProblemDetails.Schema))
 
@@ -28,7 +30,11 @@ export const worded = (response: HttpServerResponse.HttpServerResponse): HttpSer
   const error = { message: problem.detail ?? null, type: typeOf(status), param: null, code }
   return HttpServerResponse.jsonUnsafe(
     { ...problem, error },
-    { status, headers: { ...headers, ...(status < 500 ? { "x-should-retry": "false" } : {}) }, contentType: body.contentType }
+    {
+      status,
+      headers: { ...headers, ...(status < 500 ? { "x-should-retry": "false" } : {}) },
+      contentType: body.contentType
+    }
   )
 }
 

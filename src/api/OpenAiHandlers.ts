@@ -4,8 +4,9 @@
  */
 import { createHash, randomUUID } from "node:crypto"
 import { Clock, Effect, Option, Schema, Stream } from "effect"
-import { HttpServerResponse, ProblemDetails } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as ProblemDetails from "effect/http/ProblemDetails"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Agents } from "../agents/Agents.ts"
 import type { Incoming } from "../agents/Directory.ts"
 import { reaches } from "../domain/Access.ts"
@@ -46,7 +47,10 @@ const sessionOf = Effect.fnUntraced(function* ({ headers, payload }: ChatInput) 
   const fresh =
     key === undefined
       ? randomUUID()
-      : createHash("sha256").update(JSON.stringify([name, payload.model, key])).digest("hex").slice(0, 32)
+      : createHash("sha256")
+          .update(JSON.stringify([name, payload.model, key]))
+          .digest("hex")
+          .slice(0, 32)
   return yield* Schema.decodeUnknownEffect(SessionId)(headers["x-session-id"] ?? `chat-${fresh}`).pipe(
     Effect.mapError((error) => new BadRequest({ detail: `x-session-id: ${error.message}` }))
   )
@@ -88,8 +92,10 @@ const answer = Effect.fnUntraced(function* (incoming: Incoming, request: ChatReq
 
 /** The answer in one piece, or the problem the turn ended with, which asking again would not mend. */
 const whole = Effect.fnUntraced(function* (answering: Answering, events: Answer, headers: Record<string, string>) {
-  const outcome = yield* Stream.runFold(events, () => nothingYet, (gathered, event) =>
-    event.type === "TextDelta" ? gathered : gather(gathered, event)
+  const outcome = yield* Stream.runFold(
+    events,
+    () => nothingYet,
+    (gathered, event) => (event.type === "TextDelta" ? gathered : gather(gathered, event))
   )
   const refusal = refusalOf(outcome)
   if (refusal === undefined) return HttpServerResponse.jsonUnsafe(completion(answering, outcome), { headers })
@@ -100,20 +106,27 @@ const whole = Effect.fnUntraced(function* (answering: Answering, events: Answer,
   })
 })
 
-const models = Effect.fnUntraced(function* () {
-  const caller = yield* CurrentCaller
-  const tenants = yield* Tenants.use((service) => service.all)
-  const lists = yield* Effect.forEach(
-    tenants.filter(({ id }) => reaches(caller, id)),
-    ({ id }) =>
-      inTenant(id, "viewer", Agents.use((agents) => agents.all)).pipe(
-        Effect.map((all) => all.map((agent) => `${id}/${agent.id}`)),
-        Effect.catchTag("Unavailable", () => Effect.succeed([]))
-      )
-  )
-  const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-  const model = (id: string) => ({ id, object: "model" as const, created, owned_by: "fiberclaw" })
-  return { object: "list" as const, data: lists.flat().map(model) }
-}, Effect.catchTags({ Forbidden: Effect.die, NotFound: Effect.die }))
+const models = Effect.fnUntraced(
+  function* () {
+    const caller = yield* CurrentCaller
+    const tenants = yield* Tenants.use((service) => service.all)
+    const lists = yield* Effect.forEach(
+      tenants.filter(({ id }) => reaches(caller, id)),
+      ({ id }) =>
+        inTenant(
+          id,
+          "viewer",
+          Agents.use((agents) => agents.all)
+        ).pipe(
+          Effect.map((all) => all.map((agent) => `${id}/${agent.id}`)),
+          Effect.catchTag("Unavailable", () => Effect.succeed([]))
+        )
+    )
+    const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+    const model = (id: string) => ({ id, object: "model" as const, created, owned_by: "fiberclaw" })
+    return { object: "list" as const, data: lists.flat().map(model) }
+  },
+  Effect.catchTags({ Forbidden: Effect.die, NotFound: Effect.die })
+)
 
 export const OpenAiHandlers = HttpApiBuilder.group(Api, "openai", (handlers) => handlers.handleAll({ models, chat }))

@@ -6,7 +6,16 @@ import { Stream } from "effect"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
 import type { Frame } from "./EventStreams.ts"
-import { type Answering, chunk, failure, gather, nothingYet, type Outcome, refusalOf, usageChunk } from "./OpenAiCodec.ts"
+import {
+  type Answering,
+  chunk,
+  failure,
+  gather,
+  nothingYet,
+  type Outcome,
+  refusalOf,
+  usageChunk
+} from "./OpenAiCodec.ts"
 
 /** The events of one turn and its live text, up to its end. */
 export type Answer = Stream.Stream<SessionEvent | TextDelta>

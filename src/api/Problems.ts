@@ -1,5 +1,5 @@
 /** What can go wrong over HTTP, as RFC 9457 problems. The text of `detail` is for people and is always there. */
-import { HttpApiError } from "effect/http-api"
+import * as HttpApiError from "effect/http-api/HttpApiError"
 
 const blank = "about:blank"
 

@@ -1,7 +1,8 @@
 /** The HTTP server: the API, its description and its documentation behind one guard. */
 import { Effect, Layer } from "effect"
-import { HttpRouter, HttpServer } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Authorization } from "./Access.ts"
 import { Api } from "./Api.ts"
 import * as Description from "./Description.ts"

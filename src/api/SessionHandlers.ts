@@ -1,7 +1,7 @@
 /** Answers of conversations. */
 import { Effect, Option, Stream } from "effect"
-import { HttpServerResponse } from "effect/http"
-import { HttpApiBuilder } from "effect/http-api"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { type Accepted, Directory, type Incoming } from "../agents/Directory.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
@@ -52,7 +52,10 @@ const sessionsPage = Effect.fnUntraced(function* (after: SessionId | undefined, 
 const eventsPage = Effect.fnUntraced(function* (session: SessionId, after: number, limit: number) {
   yield* find(session)
   const store = yield* SessionStore
-  const { items, last } = cut(yield* Effect.mapError(store.read(session, { after, limit: limit + 1 }), unavailable), limit)
+  const { items, last } = cut(
+    yield* Effect.mapError(store.read(session, { after, limit: limit + 1 }), unavailable),
+    limit
+  )
   return HttpServerResponse.jsonUnsafe({
     events: items.map(inOrder),
     ...(last === undefined ? {} : { next: last.seq })
@@ -100,8 +103,7 @@ const positionOf = (after: number | undefined, lastEventId: string | undefined) 
 
 export const SessionHandlers = HttpApiBuilder.group(Api, "sessions", (handlers) =>
   handlers.handleAll({
-    sessions: ({ params, query }) =>
-      inTenant(params.tenant, "viewer", sessionsPage(query.after, query.limit ?? 100)),
+    sessions: ({ params, query }) => inTenant(params.tenant, "viewer", sessionsPage(query.after, query.limit ?? 100)),
     session: ({ params }) => inTenant(params.tenant, "viewer", find(params.session)),
     events: Effect.fnUntraced(function* ({ headers, params, query }) {
       const after = yield* positionOf(query.after, headers["last-event-id"])

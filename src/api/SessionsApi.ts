@@ -1,6 +1,8 @@
 /** Conversations: say something, read the log, follow it live, stop a turn. */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { AgentId, SessionId, TenantId, TurnId } from "../domain/Ids.ts"
 import { SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"
 import { TextDelta } from "../telemetry/Signals.ts"

@@ -1,6 +1,9 @@
 /** Is it alive, is it well, what is in it: the calls about the service itself. */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { Role, Token } from "../domain/Access.ts"
 import { TenantId } from "../domain/Ids.ts"
 import { NodeSnapshot } from "../kernel/Tree.ts"

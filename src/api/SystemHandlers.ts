@@ -1,6 +1,6 @@
 /** Answers about the service itself: health, readiness, the tree, tokens. */
 import { Clock, Context, DateTime, Effect, Redacted } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { reaches } from "../domain/Access.ts"
 import { version } from "../domain/Version.ts"
 import type { NodeSnapshot } from "../kernel/Tree.ts"

@@ -1,6 +1,6 @@
 /** Answers about tenants, agents and approvals. */
 import { Duration, Effect } from "effect"
-import { HttpApiBuilder } from "effect/http-api"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { type AgentStatus, Agents } from "../agents/Agents.ts"
 import { Directory } from "../agents/Directory.ts"
 import { Approvals } from "../approvals/Approvals.ts"
@@ -51,7 +51,12 @@ type InTenant = { readonly params: { readonly tenant: TenantId } }
 const tenants = Effect.fnUntraced(function* () {
   const caller = yield* CurrentCaller
   const all = yield* Tenants.use((service) => service.all)
-  return { tenants: yield* Effect.forEach(all.filter(({ id }) => reaches(caller, id)), tenantView) }
+  return {
+    tenants: yield* Effect.forEach(
+      all.filter(({ id }) => reaches(caller, id)),
+      tenantView
+    )
+  }
 })
 
 const tenant = Effect.fnUntraced(function* ({ params }: InTenant) {

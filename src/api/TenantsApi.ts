@@ -1,6 +1,7 @@
 /** Tenants, their agents, and what waits for a person. */
 import { Schema } from "effect"
-import { HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Verdict } from "../domain/Approval.ts"
 import { AgentId, ApprovalId, SessionId, TenantId } from "../domain/Ids.ts"
 import { Authorization } from "./Access.ts"

@@ -5,7 +5,8 @@
  * An answer of ours that does not fit is a defect, and the log has it.
  */
 import { Effect, SchemaIssue } from "effect"
-import { HttpApiError, HttpApiMiddleware } from "effect/http-api"
+import * as HttpApiError from "effect/http-api/HttpApiError"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
@@ -21,10 +22,15 @@ const keyOf = (key: PropertyKey) => (typeof key === "number" ? key : String(key)
 
 /** `messages[0].role: Expected "user"`; a fault of the whole body has no place. */
 export const detailOf = (errors: Errors): string =>
-  errors.map(({ message, path }) => [placeOf(path.slice(1)), message].filter((part) => part !== "").join(": ")).join("; ")
+  errors
+    .map(({ message, path }) => [placeOf(path.slice(1)), message].filter((part) => part !== "").join(": "))
+    .join("; ")
 
 const placeOf = (path: ReadonlyArray<string | number>) =>
-  path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`)).join("").replace(/^\./, "")
+  path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
+    .join("")
+    .replace(/^\./, "")
 
 export const layer = HttpApiMiddleware.layerSchemaErrorTransform(HttpApiMiddleware.ProblemDetails, (error) => {
   if (error.kind === "Body" || error.kind === "ResponseHeaders") return Effect.die(error)

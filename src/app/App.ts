@@ -5,7 +5,7 @@
  * even that does not help the root gives up, and the process ends for whoever started it to see.
  */
 import { createServer } from "node:http"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Deferred, type Duration, Effect, Layer, type Redacted } from "effect"
 import * as Server from "../api/Server.ts"
 import { TreeView } from "../api/SystemHandlers.ts"
@@ -14,6 +14,7 @@ import type { ServiceConfig } from "../config/ServiceConfig.ts"
 import * as Subtree from "../kernel/Subtree.ts"
 import type { NodeSnapshot } from "../kernel/Tree.ts"
 import { EventLoop } from "../telemetry/EventLoop.ts"
+import * as Heap from "../telemetry/Heap.ts"
 import { Tokens } from "../tenants/Tokens.ts"
 import * as DataFolder from "./DataFolder.ts"
 import * as ReadinessLayer from "./ReadinessLayer.ts"
@@ -40,7 +41,7 @@ export const start = Effect.fn("App.start")(function* (options: AppOptions) {
 const make = ({ admin, config, folder, service }: AppOptions) =>
   Subtree.make("fiberclaw", { intensity: { restarts: 5, within: "1 minute" } }).pipe(
     Subtree.child("store", Layer.provide(Tokens.layerSql({ admin }), DataFolder.layer(folder))),
-    Subtree.child("telemetry", EventLoop.layer),
+    Subtree.child("telemetry", Layer.merge(EventLoop.layer, Heap.layer)),
     Subtree.child("tenants", TenantsLayer.layer({ config, generation: 1, folder: `${folder}/tenants` }), forever),
     Subtree.child("api", api(service.http)),
     Subtree.child("reaper", Reaper.layer(service.drain), forever)

@@ -6,7 +6,7 @@
  */
 import { randomBytes } from "node:crypto"
 import { Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
-import { SqlClient } from "effect/sql"
+import * as SqlClient from "effect/sql/SqlClient"
 import * as SqliteClient from "../sessions/sql/SqliteClient.ts"
 
 /** The data folder cannot be used; `reason` is one sentence that says what to do. */

@@ -4,7 +4,8 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, type Runtime } from "effect"
-import { CliError, Command } from "effect/cli"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
 import { version } from "../domain/Version.ts"
 import { chat } from "./ChatCommand.ts"
 import { check } from "./CheckCommand.ts"

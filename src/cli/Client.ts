@@ -1,24 +1,13 @@
 /** A client of a running service: the API's own description, and the token and address the service left behind. */
 import { Effect, FileSystem, Option, Redacted } from "effect"
-import { Flag } from "effect/cli"
-import { FetchHttpClient, HttpClient, HttpClientRequest } from "effect/http"
-import { HttpApiClient } from "effect/http-api"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import { Api } from "../api/Api.ts"
 import { lookup } from "../config/Environment.ts"
-import { dataFlag, environment, folders } from "./Options.ts"
+import { environment, folders } from "./Options.ts"
 import { fail } from "./Output.ts"
-
-export const clientFlags = {
-  data: dataFlag,
-  url: Flag.optional(
-    Flag.String("url").pipe(Flag.withDescription("Where the service is (default: what the service wrote into its data folder)"))
-  ),
-  token: Flag.optional(
-    Flag.Redacted("token").pipe(
-      Flag.withDescription("An access token (FIBERCLAW_ADMIN_TOKEN, default: the administrator's in the data folder)")
-    )
-  )
-}
 
 export interface ClientOptions {
   readonly data: Option.Option<string>

@@ -1,6 +1,6 @@
 /** Flags that several commands share, each with the variable that stands behind it. */
 import { Effect, Option } from "effect"
-import { Flag } from "effect/cli"
+import * as Flag from "effect/cli/Flag"
 import type { Environment } from "../config/Environment.ts"
 import { locations } from "../config/Overrides.ts"
 
@@ -19,6 +19,19 @@ export const dataFlag = Flag.optional(
     Flag.withDescription("The folder in which everything is kept (FIBERCLAW_DATA, default: data)")
   )
 )
+
+/** What finds a running service, and lets in. */
+export const clientFlags = {
+  data: dataFlag,
+  url: Flag.optional(
+    Flag.String("url").pipe(Flag.withDescription("Where the service is (default: what the service wrote into its data folder)"))
+  ),
+  token: Flag.optional(
+    Flag.Redacted("token").pipe(
+      Flag.withDescription("An access token (FIBERCLAW_ADMIN_TOKEN, default: the administrator's in the data folder)")
+    )
+  )
+}
 
 /** Where the folders are, by flag, variable or default. */
 export const folders = (

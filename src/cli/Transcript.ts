@@ -31,21 +31,21 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
       return [whole === "" ? "" : `${rest}\n`, ""]
     }
     case "TurnResumed":
-      return [style.dim(`${shown === "" ? "" : "\n"}(resumed)\n`), ""]
+      return [`${shown === "" ? "" : "\n"}${style.dim("(resumed)")}\n`, ""]
     case "ToolCalled":
-      return [style.dim(`> ${event.tool} ${inputText(event.input)}\n`), shown]
+      return [`${style.dim(`> ${event.tool} ${inputText(event.input)}`)}\n`, shown]
     case "ToolReturned":
-      return [style.dim(`${excerpt(event.output)}\n`), shown]
+      return [`${style.dim(excerpt(event.output))}\n`, shown]
     case "TurnEnded":
-      return [endText(event, style), shown]
+      return [`${shown === "" ? "" : "\n"}${endText(event, style)}`, ""]
     default:
       return ["", shown]
   }
 }
 
 const endText = (event: Extract<SessionEvent, { readonly type: "TurnEnded" }>, style: Style): string => {
-  if (event.failure !== undefined) return style.alarm(`! ${event.failure.type}: ${event.failure.message}\n`)
-  return event.outcome === "cancelled" ? style.alarm("! cancelled\n") : ""
+  if (event.failure !== undefined) return `${style.alarm(`! ${event.failure.type}: ${event.failure.message}`)}\n`
+  return event.outcome === "cancelled" ? `${style.alarm("! cancelled")}\n` : ""
 }
 
 /** A command is shown as it is, anything else as JSON. */

@@ -6,7 +6,8 @@
  * removed. Content a model wrote or will read is kept in the vocabulary of `effect/ai`'s Prompt.
  */
 import { Schema, Tuple } from "effect"
-import { Prompt, Response } from "effect/ai"
+import * as Prompt from "effect/ai/Prompt"
+import * as Response from "effect/ai/Response"
 import { Settlement } from "./Approval.ts"
 import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "./Ids.ts"
 import { EffectClass } from "./ToolEffect.ts"

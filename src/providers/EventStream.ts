@@ -6,7 +6,7 @@
  * abandoning the stream closes the connection.
  */
 import { Cause, Duration, Effect, type Scope, Stream } from "effect"
-import { Sse } from "effect/encoding"
+import * as Sse from "effect/encoding/Sse"
 
 /** What can go wrong with a body: no first byte in time, silence later on, a broken connection, an endless event. */
 export type BodyFault =

@@ -7,7 +7,8 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Context, DateTime, Effect, Layer, Option, Redacted, Schema } from "effect"
-import { Migrator, SqlClient } from "effect/sql"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
 import { type Caller, Role, Token } from "../domain/Access.ts"
 import { TenantId } from "../domain/Ids.ts"
 

@@ -6,7 +6,7 @@
  */
 import type { Duration, Effect, Scope } from "effect"
 import { Result, Schema } from "effect"
-import { Tool as AiTool } from "effect/ai"
+import * as AiTool from "effect/ai/Tool"
 import type { AgentId, CallId, SessionId, TurnId } from "../domain/Ids.ts"
 import type { EffectClass } from "../domain/ToolEffect.ts"
 

@@ -423,6 +423,17 @@ describe("a session that is acted on", () => {
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([behind(opened, text("never"))])] })))
   })
 
+  it.effect("takes messages while it waits to be restarted, without keeping their senders waiting", () =>
+    Effect.gen(function* () {
+      const { turn } = yield* say("hello")
+      yield* event("ModelCalled")
+      yield* settle
+      assert.strictEqual((yield* say("are you there?")).turn, turn)
+      assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
+      assert.lengthOf((yield* types()).filter((type) => type === "TurnResumed"), 1)
+      assert.include(yield* types(), "Steered")
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([broken])] }))))
+
   it.effect("is served again when it is stopped while it waits to be restarted", () =>
     Effect.gen(function* () {
       yield* say("hello")

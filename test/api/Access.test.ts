@@ -37,7 +37,8 @@ layer(RunningApp.layer, { excludeTestServices: true })("Access", (it) => {
         const answer = yield* call(method, path, { token: yield* token(role, "default"), body })
         const expected = roles.indexOf(role) >= roles.indexOf(needed) ? ok : 403
         assert.strictEqual(answer.status, expected, `${role}: ${answer.text}`)
-        if (expected === 403) assert.strictEqual(at(answer.json, "detail"), `this needs the role ${needed}, and the token has ${role}`)
+        if (expected === 403)
+          assert.strictEqual(at(answer.json, "detail"), `this needs the role ${needed}, and the token has ${role}`)
       }
     })
   )
@@ -86,9 +87,15 @@ layer(RunningApp.layer, { excludeTestServices: true })("Access", (it) => {
       yield* token("viewer", "default")
       const list = (path: string) => Effect.map(call("GET", path, { token: secret }), ({ json }) => json)
       const tenants = at(yield* list("/api/v1/tenants"), "tenants") as ReadonlyArray<unknown>
-      assert.deepStrictEqual(tenants.map((one) => at(one, "id")), ["other"])
+      assert.deepStrictEqual(
+        tenants.map((one) => at(one, "id")),
+        ["other"]
+      )
       const models = at(yield* list("/v1/models"), "data") as ReadonlyArray<unknown>
-      assert.deepStrictEqual(models.map((one) => at(one, "id")), ["other/main"])
+      assert.deepStrictEqual(
+        models.map((one) => at(one, "id")),
+        ["other/main"]
+      )
       const tokens = at(yield* list("/api/v1/tokens"), "tokens") as ReadonlyArray<unknown>
       assert.isAbove(tokens.length, 0)
       assert.deepStrictEqual(new Set(tokens.map((one) => at(one, "tenant"))), new Set(["other"]))
@@ -103,7 +110,9 @@ layer(RunningApp.layer, { excludeTestServices: true })("Access", (it) => {
       const made = yield* make({ name: "mine", role: "user" })
       assert.deepStrictEqual([made.status, at(made.json, "token", "tenant")], [201, "other"])
       assert.strictEqual((yield* make({ name: "theirs", role: "user", tenant: "default" })).status, 404)
-      const theirs = yield* call("POST", "/api/v1/tokens", { body: { name: "theirs", role: "user", tenant: "default" } })
+      const theirs = yield* call("POST", "/api/v1/tokens", {
+        body: { name: "theirs", role: "user", tenant: "default" }
+      })
       const revoke = (id: unknown, secret: string) => call("DELETE", `/api/v1/tokens/${id}`, { token: secret })
       assert.strictEqual((yield* revoke(at(theirs.json, "token", "id"), own)).status, 404)
       const gone = yield* revoke(at(made.json, "token", "id"), own)

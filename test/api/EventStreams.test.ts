@@ -12,9 +12,12 @@ describe("EventStreams", () => {
   it.effect("keeps a quiet stream alive with comments", () =>
     Effect.gen(function* () {
       const written = yield* Queue.unbounded<string>()
-      yield* Effect.forkScoped(Stream.runForEach(alive(Stream.never), (text) => Queue.offer(written, text)), {
-        startImmediately: true
-      })
+      yield* Effect.forkScoped(
+        Stream.runForEach(alive(Stream.never), (text) => Queue.offer(written, text)),
+        {
+          startImmediately: true
+        }
+      )
       yield* TestClock.adjust("14 seconds")
       assert.strictEqual(yield* Queue.size(written), 0)
       yield* TestClock.adjust("1 second")

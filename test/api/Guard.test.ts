@@ -60,7 +60,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("The guard of a running s
       const { call, port } = yield* RunningApp
       for (const path of ["/health", "/api/v1/tenants", "/docs", "/nowhere"]) {
         const { json, status } = yield* call("GET", path, { headers: { host: "evil.example" } })
-        assert.deepStrictEqual([status, at(json, "detail")], [403, "this service does not answer to the host evil.example"])
+        assert.deepStrictEqual(
+          [status, at(json, "detail")],
+          [403, "this service does not answer to the host evil.example"]
+        )
       }
       for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, `[::1]:${port}`]) {
         assert.strictEqual((yield* call("GET", "/api/v1/tenants", { headers: { host } })).status, 200)
@@ -71,7 +74,8 @@ layer(RunningApp.layer, { excludeTestServices: true })("The guard of a running s
   it.effect("refuses what pages of other sites ask, and answers its own", () =>
     Effect.gen(function* () {
       const { call, url } = yield* RunningApp
-      const asked = (headers: Record<string, string>) => Effect.map(call("GET", "/api/v1/tenants", { headers }), ({ status }) => status)
+      const asked = (headers: Record<string, string>) =>
+        Effect.map(call("GET", "/api/v1/tenants", { headers }), ({ status }) => status)
       assert.strictEqual(yield* asked({ origin: "http://evil.example" }), 403)
       assert.strictEqual(yield* asked({ origin: "null" }), 403)
       assert.strictEqual(yield* asked({ "sec-fetch-site": "cross-site" }), 403)

@@ -34,7 +34,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
     Effect.gen(function* () {
       const openai = yield* client
       const { data } = yield* Effect.promise(() => openai.models.list())
-      assert.deepStrictEqual(data.map(({ id }) => id), ["default/main", "default/second", "other/main"])
+      assert.deepStrictEqual(
+        data.map(({ id }) => id),
+        ["default/main", "default/second", "other/main"]
+      )
       assert.include(data[0], { object: "model", owned_by: "fiberclaw" })
     })
   )
@@ -49,7 +52,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
         { index: 0, message: { role: "assistant", content: "hello" }, finish_reason: "stop" } as never
       ])
       assert.include(data, { object: "chat.completion", model: "default/main" })
-      assert.strictEqual(data.usage?.total_tokens, (data.usage?.prompt_tokens ?? 0) + (data.usage?.completion_tokens ?? 0))
+      assert.strictEqual(
+        data.usage?.total_tokens,
+        (data.usage?.prompt_tokens ?? 0) + (data.usage?.completion_tokens ?? 0)
+      )
       assert.match(response.headers.get("x-session-id") ?? "", /^chat-/)
       assert.strictEqual(data.id, `chatcmpl-${response.headers.get("x-turn-id")}`)
     })
@@ -165,6 +171,26 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
     })
   )
 
+  it.effect("gets every word once, also when it asks again in the middle of the answer", () =>
+    Effect.gen(function* () {
+      const openai = yield* client
+      const request = { model: "main", messages: [user("slow: 4")], stream: true as const }
+      const headers = { "idempotency-key": "key-2" }
+      const texts = yield* Effect.promise(async () => {
+        const first = await openai.chat.completions.create(request, { headers })
+        const words = first[Symbol.asyncIterator]()
+        await words.next()
+        const begun = await words.next()
+        const again = await collect(await openai.chat.completions.create(request, { headers }))
+        const rest = await collect({ [Symbol.asyncIterator]: () => words })
+        return [[begun.value, ...rest], again].map((chunks) =>
+          chunks.map((chunk) => chunk?.choices[0]?.delta.content ?? "").join("")
+        )
+      })
+      assert.deepStrictEqual(texts, ["word1 word2 word3 word4", "word1 word2 word3 word4"])
+    })
+  )
+
   it.effect("gets the text of content in parts", () =>
     Effect.gen(function* () {
       const openai = yield* client
@@ -172,7 +198,15 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
         openai.chat.completions.create({
           model: "main",
           stream: null,
-          messages: [{ role: "user", content: [{ type: "text", text: "say: in " }, { type: "text", text: "parts" }] }]
+          messages: [
+            {
+              role: "user",
+              content: [
+                { type: "text", text: "say: in " },
+                { type: "text", text: "parts" }
+              ]
+            }
+          ]
         })
       )
       assert.strictEqual(choices[0]?.message.content, "in parts")
@@ -180,11 +214,27 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
   )
 
   const unsupported: ReadonlyArray<readonly [name: string, messages: ReadonlyArray<unknown>, detail: RegExp]> = [
-    ["a tool's result", [user("Hi"), { role: "tool", tool_call_id: "1", content: "x" }], /400 messages\[1\]\.role: Expected "system"/],
-    ["a function's result", [{ role: "function", name: "f", content: "x" }], /400 messages\[0\]\.role: Expected "system"/],
-    ["a picture", [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }], /400 messages\[0\]\.content.*text/],
+    [
+      "a tool's result",
+      [user("Hi"), { role: "tool", tool_call_id: "1", content: "x" }],
+      /400 messages\[1\]\.role: Expected "system"/
+    ],
+    [
+      "a function's result",
+      [{ role: "function", name: "f", content: "x" }],
+      /400 messages\[0\]\.role: Expected "system"/
+    ],
+    [
+      "a picture",
+      [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }],
+      /400 messages\[0\]\.content.*text/
+    ],
     ["no messages", [], /400 messages/],
-    ["an assistant's last word", [user("Hi"), { role: "assistant", content: "Hello" }], /400 messages: the last one must be the user's/]
+    [
+      "an assistant's last word",
+      [user("Hi"), { role: "assistant", content: "Hello" }],
+      /400 messages: the last one must be the user's/
+    ]
   ]
 
   it.effect.each(unsupported)("is told that %s is not understood", ([, messages, detail]) =>
@@ -280,7 +330,10 @@ describe("A service that stops", () => {
       const asking = yield* Effect.forkChild(
         raised(async () =>
           collect(
-            await openai.chat.completions.create({ model: "main", messages: [user("slow: 10000")], stream: true }, { headers })
+            await openai.chat.completions.create(
+              { model: "main", messages: [user("slow: 10000")], stream: true },
+              { headers }
+            )
           )
         ),
         { startImmediately: true }

@@ -34,25 +34,89 @@ const cases: ReadonlyArray<Case> = [
   { name: "an unknown path", call: ["GET", "/nowhere"], answer: [404, missing, /^there is nothing here$/] },
   { name: "a path that is no text", call: ["GET", "/api/%zz"], answer: [404, missing, /^there is nothing here$/] },
   { name: "a wrong method", call: ["DELETE", "/health"], answer: [404, missing, /^there is nothing here$/] },
-  { name: "a body that is no JSON", call: ["POST", messages, { body: "{nope" }], answer: [400, bad, /^Expected a valid JSON body$/] },
-  { name: "no body at all", call: ["POST", messages], answer: [400, bad, /^Expected / ] },
-  { name: "a wrong type", call: ["POST", messages, { body: { text: 1 } }], answer: [400, bad, /^text: Expected string/] },
+  {
+    name: "a body that is no JSON",
+    call: ["POST", messages, { body: "{nope" }],
+    answer: [400, bad, /^Expected a valid JSON body$/]
+  },
+  { name: "no body at all", call: ["POST", messages], answer: [400, bad, /^Expected /] },
+  {
+    name: "a wrong type",
+    call: ["POST", messages, { body: { text: 1 } }],
+    answer: [400, bad, /^text: Expected string/]
+  },
   { name: "an empty text", call: ["POST", messages, { body: { text: "" } }], answer: [400, bad, /^text: /] },
-  { name: "a body of another type", call: ["POST", messages, { body: `{"text":"Hi"}`, headers: { "content-type": "text/plain" } }], answer: [415, "Unsupported Media Type", /text\/plain/] },
-  { name: "a bad session id", call: ["POST", `${sessions}/%2e%2e%2f/messages`, { body: { text: "Hi" } }], answer: [400, bad, /^session: Expected 1 to 128 letters/] },
-  { name: "a bad tenant id", call: ["GET", "/api/v1/tenants/NO/agents"], answer: [400, bad, /^tenant: Expected 1 to 63/] },
-  { name: "a bad limit", call: ["GET", `${sessions}?limit=0`], answer: [400, bad, /^limit: Expected a value between 1 and 1000/] },
-  { name: "a limit that is no number", call: ["GET", `${sessions}?limit=x`], answer: [400, bad, /^limit: Expected a finite number/] },
-  { name: "a bad place to go on from", call: ["GET", `${sessions}/problems/events`, { headers: { "last-event-id": "x" } }], answer: [400, bad, /^last-event-id: /] },
-  { name: "an unknown tenant", call: ["GET", "/api/v1/tenants/nobody"], answer: [404, missing, /^there is no tenant nobody$/] },
-  { name: "an unknown agent", call: ["GET", "/api/v1/tenants/default/agents/nobody"], answer: [404, missing, /^there is no agent nobody$/] },
-  { name: "a message to an unknown agent", call: ["POST", `${sessions}/new/messages`, { body: { agent: "nobody", text: "Hi" } }], answer: [404, missing, /^there is no agent nobody$/] },
-  { name: "a new session without an agent", call: ["POST", `${sessions}/new/messages`, { body: { text: "Hi" } }], answer: [400, bad, /^session new is new: say which agent it is with$/] },
+  {
+    name: "a body of another type",
+    call: ["POST", messages, { body: `{"text":"Hi"}`, headers: { "content-type": "text/plain" } }],
+    answer: [415, "Unsupported Media Type", /text\/plain/]
+  },
+  {
+    name: "a bad session id",
+    call: ["POST", `${sessions}/%2e%2e%2f/messages`, { body: { text: "Hi" } }],
+    answer: [400, bad, /^session: Expected 1 to 128 letters/]
+  },
+  {
+    name: "a bad tenant id",
+    call: ["GET", "/api/v1/tenants/NO/agents"],
+    answer: [400, bad, /^tenant: Expected 1 to 63/]
+  },
+  {
+    name: "a bad limit",
+    call: ["GET", `${sessions}?limit=0`],
+    answer: [400, bad, /^limit: Expected a value between 1 and 1000/]
+  },
+  {
+    name: "a limit that is no number",
+    call: ["GET", `${sessions}?limit=x`],
+    answer: [400, bad, /^limit: Expected a finite number/]
+  },
+  {
+    name: "a bad place to go on from",
+    call: ["GET", `${sessions}/problems/events`, { headers: { "last-event-id": "x" } }],
+    answer: [400, bad, /^last-event-id: /]
+  },
+  {
+    name: "an unknown tenant",
+    call: ["GET", "/api/v1/tenants/nobody"],
+    answer: [404, missing, /^there is no tenant nobody$/]
+  },
+  {
+    name: "an unknown agent",
+    call: ["GET", "/api/v1/tenants/default/agents/nobody"],
+    answer: [404, missing, /^there is no agent nobody$/]
+  },
+  {
+    name: "a message to an unknown agent",
+    call: ["POST", `${sessions}/new/messages`, { body: { agent: "nobody", text: "Hi" } }],
+    answer: [404, missing, /^there is no agent nobody$/]
+  },
+  {
+    name: "a new session without an agent",
+    call: ["POST", `${sessions}/new/messages`, { body: { text: "Hi" } }],
+    answer: [400, bad, /^session new is new: say which agent it is with$/]
+  },
   { name: "an unknown session", call: ["GET", `${sessions}/new`], answer: [404, missing, /^there is no session new$/] },
-  { name: "the log of an unknown session", call: ["GET", `${sessions}/new/events`], answer: [404, missing, /^there is no session new$/] },
-  { name: "a cancel of an unknown session", call: ["POST", `${sessions}/new/cancel`], answer: [404, missing, /^there is no session new$/] },
-  { name: "another agent's session", call: ["POST", messages, { body: { agent: "second", text: "Hi" } }], answer: [409, "Conflict", /^session problems belongs to agent main$/] },
-  { name: "a verdict that is none", call: ["POST", "/api/v1/tenants/default/approvals/x", { body: { verdict: "maybe" } }], answer: [400, bad, /^verdict: Expected "allow" \| "allowAlways" \| "deny"/] }
+  {
+    name: "the log of an unknown session",
+    call: ["GET", `${sessions}/new/events`],
+    answer: [404, missing, /^there is no session new$/]
+  },
+  {
+    name: "a cancel of an unknown session",
+    call: ["POST", `${sessions}/new/cancel`],
+    answer: [404, missing, /^there is no session new$/]
+  },
+  {
+    name: "another agent's session",
+    call: ["POST", messages, { body: { agent: "second", text: "Hi" } }],
+    answer: [409, "Conflict", /^session problems belongs to agent main$/]
+  },
+  {
+    name: "a verdict that is none",
+    call: ["POST", "/api/v1/tenants/default/approvals/x", { body: { verdict: "maybe" } }],
+    answer: [400, bad, /^verdict: Expected "allow" \| "allowAlways" \| "deny"/]
+  }
 ]
 
 /** A body in pieces, without its length in the headers. */

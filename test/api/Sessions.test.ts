@@ -25,7 +25,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
       assert.deepStrictEqual(Object.keys(answer.json as object), ["session", "turn", "seq"])
       assert.include(answer.json as object, { session: "first", seq: 1 })
       const log = yield* logUntil("first", "TurnEnded")
-      assert.deepStrictEqual(log.map(({ type }) => type), turn)
+      assert.deepStrictEqual(
+        log.map(({ type }) => type),
+        turn
+      )
       assert.deepStrictEqual(new Set(log.map((event) => event.turn)), new Set([at(answer.json, "turn")]))
     })
   )
@@ -48,7 +51,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
     Effect.gen(function* () {
       const { call, logUntil, say } = yield* RunningApp
       const ask = say("crowd", "Hi", { externalId: "id-1" })
-      const answers = yield* Effect.all(Array.from({ length: 20 }, () => ask), { concurrency: "unbounded" })
+      const answers = yield* Effect.all(
+        Array.from({ length: 20 }, () => ask),
+        { concurrency: "unbounded" }
+      )
       assert.lengthOf(new Set(answers.map((answer) => JSON.stringify(answer))), 1)
       yield* logUntil("crowd", "TurnEnded")
       assert.lengthOf(eventsOf(yield* call("GET", `${sessions}/crowd/events`)), turn.length)
@@ -61,7 +67,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
       yield* say("log", "say: hello")
       yield* logUntil("log", "TurnEnded")
       const events = eventsOf(yield* call("GET", `${sessions}/log/events`))
-      assert.deepStrictEqual(events.map(({ seq }) => seq), [1, 2, 3, 4, 5])
+      assert.deepStrictEqual(
+        events.map(({ seq }) => seq),
+        [1, 2, 3, 4, 5]
+      )
       for (const event of events) assert.deepStrictEqual(Object.keys(event).slice(0, 3), ["seq", "at", "type"])
     })
   )
@@ -125,7 +134,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
       for (const delta of deltas) assert.strictEqual(delta.id, undefined)
       const kinds = seen.map(({ event }) => event)
       assert.isBelow(kinds.lastIndexOf("TextDelta"), kinds.indexOf("ModelReplied"))
-      assert.deepStrictEqual(kinds.filter((kind) => kind !== "TextDelta"), turn)
+      assert.deepStrictEqual(
+        kinds.filter((kind) => kind !== "TextDelta"),
+        turn
+      )
     })
   )
 
@@ -136,12 +148,20 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
       yield* logUntil("back", "TurnEnded")
       const from = Effect.fnUntraced(function* (path: string, headers: Record<string, string>) {
         const { entries } = yield* open("GET", path, { headers: { ...sse, ...headers } })
-        const ids = Stream.map(Stream.takeUntil(entries, ({ event }) => event === "TurnEnded"), ({ id }) => id)
+        const ids = Stream.map(
+          Stream.takeUntil(entries, ({ event }) => event === "TurnEnded"),
+          ({ id }) => id
+        )
         return yield* Stream.runCollect(ids)
       })
       assert.deepStrictEqual(yield* from(`${sessions}/back/events`, { "last-event-id": "3" }), ["4", "5"])
       assert.deepStrictEqual(yield* from(`${sessions}/back/events?after=4`, {}), ["5"])
-      assert.deepStrictEqual(yield* from(`${sessions}/back/events?after=4`, { "last-event-id": "1" }), ["2", "3", "4", "5"])
+      assert.deepStrictEqual(yield* from(`${sessions}/back/events?after=4`, { "last-event-id": "1" }), [
+        "2",
+        "3",
+        "4",
+        "5"
+      ])
     })
   )
 

@@ -91,7 +91,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("the service itself", (it
       assert.strictEqual(at(json, "path"), "fiberclaw")
       const names = (at(json, "children") as ReadonlyArray<unknown>).map((child) => at(child, "path"))
       const parts = ["store", "telemetry", "tenants", "api", "reaper"]
-      assert.includeMembers(names, parts.map((name) => `fiberclaw/${name}`))
+      assert.includeMembers(
+        names,
+        parts.map((name) => `fiberclaw/${name}`)
+      )
       assert.strictEqual((yield* call("GET", "/api/v1/tree", { token: yield* token("admin", "other") })).status, 403)
     })
   )
@@ -112,12 +115,17 @@ describe("a service that cannot do its work", () => {
       const { json } = yield* call("GET", "/api/v1/tenants")
       assert.deepStrictEqual([at(json, "tenants", 1, "id"), at(json, "tenants", 1, "use")], ["other", undefined])
       const models = yield* call("GET", "/v1/models")
-      assert.deepStrictEqual([at(models.json, "data", 1, "id"), at(models.json, "data", 2)], ["default/second", undefined])
+      assert.deepStrictEqual(
+        [at(models.json, "data", 1, "id"), at(models.json, "data", 2)],
+        ["default/second", undefined]
+      )
 
       yield* drain.begin
       const stopping = yield* call("GET", "/ready", public_)
       assert.include(at(stopping.json, "reasons") as ReadonlyArray<string>, "the service is stopping")
-      const late = yield* call("POST", "/api/v1/tenants/default/sessions/s/messages", { body: { agent: "main", text: "Hi" } })
+      const late = yield* call("POST", "/api/v1/tenants/default/sessions/s/messages", {
+        body: { agent: "main", text: "Hi" }
+      })
       assert.deepStrictEqual([late.status, late.headers["retry-after"]], [503, "1"])
       assert.strictEqual(at(late.json, "detail"), "the service is stopping; send it again in a moment")
     }).pipe(Effect.scoped, Effect.provide(NodeServices.layer))

@@ -15,7 +15,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("Tenants", (it) => {
       yield* logUntil("use", "TurnEnded")
       const { json } = yield* call("GET", "/api/v1/tenants")
       const list = at(json, "tenants") as ReadonlyArray<unknown>
-      assert.deepStrictEqual(list.map((one) => at(one, "id")), ["default", "other"])
+      assert.deepStrictEqual(
+        list.map((one) => at(one, "id")),
+        ["default", "other"]
+      )
       assert.include(list[0] as object, { name: "Somebody", state: "running", generation: 1 })
       assert.deepStrictEqual(at(list[0], "limits"), {
         agents: 20,
@@ -34,7 +37,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("Tenants", (it) => {
       const { call } = yield* RunningApp
       const { json } = yield* call("GET", `${tenant}/agents`)
       const list = at(json, "agents") as ReadonlyArray<unknown>
-      assert.deepStrictEqual(list.map((one) => at(one, "id")), ["main", "second"])
+      assert.deepStrictEqual(
+        list.map((one) => at(one, "id")),
+        ["main", "second"]
+      )
       const one = yield* call("GET", `${tenant}/agents/second`)
       assert.deepStrictEqual(one.json, list[1])
       assert.include(one.json as object, { status: "idle", generation: 1, restarts: 0, running: 0 })
@@ -54,7 +60,15 @@ layer(RunningApp.layer, { excludeTestServices: true })("Tenants", (it) => {
       yield* say("asking", dangerous)
       yield* logUntil("asking", "ApprovalAsked")
       const waiting = at((yield* call("GET", `${tenant}/approvals`)).json, "approvals", 0)
-      assert.sameMembers(Object.keys(waiting as object), ["id", "session", "agent", "tool", "summary", "askedAt", "expiresAt"])
+      assert.sameMembers(Object.keys(waiting as object), [
+        "id",
+        "session",
+        "agent",
+        "tool",
+        "summary",
+        "askedAt",
+        "expiresAt"
+      ])
       assert.include(waiting as object, { session: "asking", agent: "main", tool: "exec" })
       assert.include(String(at(waiting, "summary")), "rm -rf ./nothing-here")
 

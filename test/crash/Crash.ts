@@ -164,7 +164,11 @@ export const isWhole = (events: ReadonlyArray<SessionEvent>) => {
   )
   const turns = new Set(ofType(events, "MessageAccepted").map(({ turn }) => turn))
   for (const type of ["TurnStarted", "TurnEnded"] as const) {
-    assert.sameMembers(ofType(events, type).map(({ turn }) => turn), [...turns], type)
+    assert.sameMembers(
+      ofType(events, type).map(({ turn }) => turn),
+      [...turns],
+      type
+    )
   }
   const asked = ofType(events, "ModelReplied").flatMap(({ content, turn }) =>
     content.flatMap((part) => (part.type === "tool-call" ? [`${turn} ${part.id}`] : []))
@@ -172,7 +176,11 @@ export const isWhole = (events: ReadonlyArray<SessionEvent>) => {
   const returned = ofType(events, "ToolReturned").map(({ call, turn }) => `${turn} ${call}`)
   assert.deepStrictEqual(returned.toSorted(), asked.toSorted(), "every call has exactly one result")
   const texts = ofType(events, "ModelReplied").filter(({ finishReason }) => finishReason === "stop")
-  assert.sameMembers(texts.map(({ turn }) => turn), [...turns], "every message is answered exactly once")
+  assert.sameMembers(
+    texts.map(({ turn }) => turn),
+    [...turns],
+    "every message is answered exactly once"
+  )
 }
 
 interface Turn {

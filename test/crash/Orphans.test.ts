@@ -9,7 +9,8 @@ import { isRunning, pidsIn, until } from "../tools/exec/Processes.ts"
 
 /** The shell and two of its children write their process ids, ignore polite requests and never end. */
 const stubborn =
-  `trap '' TERM; sleep 3600 & first=$!; sh -c "sleep 3600; true" & ` + "echo $$ $first $! > pids.new; mv pids.new pids; wait"
+  `trap '' TERM; sleep 3600 & first=$!; sh -c "sleep 3600; true" & ` +
+  "echo $$ $first $! > pids.new; mv pids.new pids; wait"
 
 const withCommandRunning = Effect.gen(function* () {
   const place = yield* makePlace(filesOf({ drain: "0 seconds" }))

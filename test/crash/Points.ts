@@ -25,7 +25,11 @@ export const asking: Point = {
 export const running: Point = {
   name: "while a command runs",
   command: (runs) => `${count(runs)}; exec sleep 3600`,
-  reach: (talk, world) => Effect.andThen(talk.settle("allow"), until(() => world.runs(talk.session) > 0)),
+  reach: (talk, world) =>
+    Effect.andThen(
+      talk.settle("allow"),
+      until(() => world.runs(talk.session) > 0)
+    ),
   runs: 1,
   resumed: 1,
   outcome: "unknown"

@@ -52,7 +52,7 @@ const fill = (place: Place) =>
   Effect.sync(() => {
     const file = openSync(filler(place), "a")
     for (let size = 1 << 20; size >= 1; size >>= 1) {
-      while (Result.isSuccess(Result.try(() => writeSync(file, Buffer.alloc(size))))) continue
+      while (Result.isSuccess(Result.try(() => writeSync(file, Buffer.alloc(size)))));
     }
     closeSync(file)
   })

@@ -45,14 +45,25 @@ describe("Two tenants", () => {
         const token = yield* tokenFor(service, "bert")
         const anna = "/api/v1/tenants/anna"
         const nowhere = "/api/v1/tenants/nobody"
-        for (const path of ["", "/agents", "/agents/main", "/sessions", "/sessions/hidden", "/sessions/hidden/events", "/approvals"]) {
+        for (const path of [
+          "",
+          "/agents",
+          "/agents/main",
+          "/sessions",
+          "/sessions/hidden",
+          "/sessions/hidden/events",
+          "/approvals"
+        ]) {
           const hidden = yield* call(service, `${anna}${path}`, { token })
           const missing = yield* call(service, `${nowhere}${path}`, { token })
           assert.strictEqual(hidden.status, 404, path)
           assert.strictEqual(JSON.stringify(hidden.body).replaceAll("anna", "nobody"), JSON.stringify(missing.body))
         }
         assert.strictEqual((yield* conversation(service, "hidden", { tenant: "anna", token }).send("help")).status, 404)
-        assert.strictEqual((yield* call(service, `${anna}/sessions/hidden/cancel`, { token, method: "POST" })).status, 404)
+        assert.strictEqual(
+          (yield* call(service, `${anna}/sessions/hidden/cancel`, { token, method: "POST" })).status,
+          404
+        )
         const messages = [{ role: "user", content: "help" }]
         const chat = yield* call(service, "/v1/chat/completions", { token, body: { model: "anna/main", messages } })
         assert.strictEqual(chat.status, 404)

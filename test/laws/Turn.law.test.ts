@@ -143,6 +143,12 @@ describe("in every session", () => {
     assert.strictEqual(state.seq, log.length)
   })
 
+  law("the model's replies to a turn are its steps, from 1 on without gaps", (world) => {
+    for (const replies of Map.groupBy(of(world, "ModelReplied"), ({ turn }) => turn).values()) {
+      assert.deepStrictEqual(replies.map(({ step }) => step), replies.map((_, index) => index + 1))
+    }
+  })
+
   law("no turn takes more steps than it may, nor is it resumed without end", (world) => {
     for (const { step } of of(world, "ModelCalled")) assert.isAtMost(step, 5)
     assert.isAtMost(world.state.turn?.resumes ?? 0, 3)

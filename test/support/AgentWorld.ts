@@ -194,3 +194,6 @@ export const failingStore = Effect.map(Layer.build(Layer.fresh(SessionStore.laye
   })
   return { broken, store: Layer.succeed(SessionStore, service) }
 })
+
+/** What a body may use that is provided with `layer`. */
+export type Everything = Layer.Success<ReturnType<typeof layer>>

@@ -130,7 +130,10 @@ export const conversation = (
     until((event): event is SessionEventOf<"TurnEnded"> => event.type === "TurnEnded" && event.turn === turn)
 
   /** The whole log as it is now. */
-  const events = Effect.map(call(service, `${path}/events`, { token }), (answer) => expectBody(Events, 200, answer).events)
+  const events = Effect.map(
+    call(service, `${path}/events`, { token }),
+    (answer) => expectBody(Events, 200, answer).events
+  )
 
   /** Says something and returns the log when the turn has ended. */
   const talk = Effect.fnUntraced(function* (text: string, externalId?: string) {
@@ -152,7 +155,10 @@ export const conversation = (
 
 /** Approvals that wait in a tenant. */
 export const approvals = (service: Service, tenant = "default") =>
-  Effect.map(call(service, `/api/v1/tenants/${tenant}/approvals`), (answer) => expectBody(Approvals, 200, answer).approvals)
+  Effect.map(
+    call(service, `/api/v1/tenants/${tenant}/approvals`),
+    (answer) => expectBody(Approvals, 200, answer).approvals
+  )
 
 /** A new token of one tenant. */
 export const tokenFor = Effect.fnUntraced(function* (service: Service, tenant: string) {

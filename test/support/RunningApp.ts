@@ -95,7 +95,11 @@ export class RunningApp extends Context.Service<
     /** Makes a token through the API. */
     token(role: string, tenant?: string): Effect.Effect<string>
     /** Says something in a session of `default` and waits until it is accepted. */
-    say(session: string, text: string, options?: { readonly agent?: string; readonly externalId?: string }): Effect.Effect<Accepted>
+    say(
+      session: string,
+      text: string,
+      options?: { readonly agent?: string; readonly externalId?: string }
+    ): Effect.Effect<Accepted>
     /** The log of a session of `default` when the first event of this kind has come. */
     logUntil(session: string, type: SessionEvent["type"]): Effect.Effect<ReadonlyArray<SessionEvent>>
     /** Runs an effect among a tenant's own services. */
@@ -234,7 +238,8 @@ const entriesOf = (chunks: Stream.Stream<string, unknown>): Stream.Stream<Entry>
     Stream.orDie,
     Stream.mapAccum(
       (): Entry => ({}),
-      (entry, line) => (line === "" ? [{}, Object.keys(entry).length === 0 ? [] : [entry]] : [{ ...entry, ...field(line) }, []])
+      (entry, line) =>
+        line === "" ? [{}, Object.keys(entry).length === 0 ? [] : [entry]] : [{ ...entry, ...field(line) }, []]
     )
   )
 

@@ -66,7 +66,7 @@ export const exampleConfig = fileURLToPath(new URL("../../config", import.meta.u
 
 const program = fileURLToPath(new URL("../../scripts/fiberclaw.js", import.meta.url))
 
-/** A folder of the test's own, removed with its scope. */
+/** A folder of the test's own, removed with its scope even while a command in it is still being ended. */
 export const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "fiberclaw-test-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true, maxRetries: 3 }))
@@ -116,7 +116,7 @@ const spawnService = ({ config, data }: Place, port: number): ChildProcess =>
 
 interface Waiter {
   readonly message: string
-  readonly entry: Deferred.Deferred<LogEntry, ServiceEnded>
+  readonly entry: Deferred.Deferred<LogEntry>
 }
 
 const watch = (child: ChildProcess): Process => {
@@ -137,8 +137,10 @@ const watch = (child: ChildProcess): Process => {
   stderr?.setEncoding("utf8").on("data", (text: string) => errors.push(text))
   child.on("close", (code, signal) => {
     Deferred.doneUnsafe(ended, Effect.succeed({ code, signal, errors: errors.join("") }))
+  })
+  const tooLate = Effect.flatMap(Deferred.await(ended), ({ code, signal }) => {
     const output = [...errors, ...log.map((entry) => JSON.stringify(entry))].join("\n")
-    for (const { entry } of waiters) Deferred.doneUnsafe(entry, new ServiceEnded({ code, signal, output }))
+    return new ServiceEnded({ code, signal, output })
   })
 
   const logged: Process["logged"] = (message) =>
@@ -148,7 +150,7 @@ const watch = (child: ChildProcess): Process => {
       const waiter: Waiter = { message, entry: Deferred.makeUnsafe() }
       waiters.add(waiter)
       return Effect.ensuring(
-        Deferred.await(waiter.entry),
+        Effect.raceFirst(Deferred.await(waiter.entry), tooLate),
         Effect.sync(() => waiters.delete(waiter))
       )
     })
@@ -158,6 +160,10 @@ const watch = (child: ChildProcess): Process => {
     logged,
     ended: Deferred.await(ended),
     signal,
-    kill: (name) => Effect.andThen(Effect.sync(() => signal(name)), Deferred.await(ended))
+    kill: (name) =>
+      Effect.andThen(
+        Effect.sync(() => signal(name)),
+        Deferred.await(ended)
+      )
   }
 }

@@ -5,7 +5,7 @@
  * unmodified. Tools that ran on the vendor's side, citations and unknown blocks leave no part behind.
  */
 import { Option, Result, Schema } from "effect"
-import { Response } from "effect/ai"
+import * as Response from "effect/ai/Response"
 import type { ProviderPart } from "../Provider.ts"
 import {
   type AnthropicEvent,

@@ -14,8 +14,9 @@ import type {
   ToolResultBlockParam
 } from "@anthropic-ai/sdk/resources/messages"
 import { Option, Schema } from "effect"
-import { type Prompt, Tool } from "effect/ai"
-import { Base64 } from "effect/encoding"
+import * as Tool from "effect/ai/Tool"
+import type { Prompt } from "effect/ai"
+import * as Base64 from "effect/encoding/Base64"
 import type { ProviderRequest } from "../Provider.ts"
 
 export const toParams = (request: ProviderRequest): MessageCreateParamsStreaming => {

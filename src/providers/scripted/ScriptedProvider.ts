@@ -5,7 +5,8 @@
  * and tested. What it says is decided by `script`.
  */
 import { Duration, Effect, Hash, Layer, Stream } from "effect"
-import { type Prompt, Response } from "effect/ai"
+import * as Response from "effect/ai/Response"
+import type { Prompt } from "effect/ai"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
 import { ProviderError, type ProviderFault } from "../ProviderError.ts"
 import { type Plan, type Step, script } from "./Script.ts"

@@ -3,7 +3,8 @@
  * is never edited: the next change is the next number.
  */
 import { Effect } from "effect"
-import { Migrator, SqlClient } from "effect/sql"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
 
 const create = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

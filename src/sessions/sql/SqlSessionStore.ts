@@ -4,7 +4,9 @@
  * harms no other. A database that fails keeps nothing of the batch, says why, and is asked again by the next append.
  */
 import { Array as Arr, Effect, Exit, Layer } from "effect"
-import { type Migrator, SqlClient, SqlError } from "effect/sql"
+import * as SqlClient from "effect/sql/SqlClient"
+import * as SqlError from "effect/sql/SqlError"
+import type { Migrator } from "effect/sql"
 import type { SessionEvent } from "../../domain/SessionEvent.ts"
 import { answerTo, SessionStore, StoreUnavailable } from "../SessionStore.ts"
 import { commitBatch, type EncodedAppend } from "./Batch.ts"

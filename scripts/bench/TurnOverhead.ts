@@ -1,0 +1,49 @@
+/** What the service adds to a model's answer: a whole turn through it beside the same call made directly. */
+import { Anthropic } from "@anthropic-ai/sdk"
+import { join } from "node:path"
+import { turn } from "./Client.ts"
+import * as Configuration from "./Configuration.ts"
+import { atMost, type Bench, type Figure, type Row } from "./Figure.ts"
+import { model, service } from "./Processes.ts"
+import { inTurn, timed } from "./Statistics.ts"
+
+const goal = 5
+const warmUp = 100
+const times = 300
+/** A conversation of average length: history is sent along, so that it counts. */
+const turnsPerSession = 10
+
+const direct = async (client: Anthropic) => {
+  const messages = [{ role: "user" as const, content: "say: Hello, this is an answer." }]
+  const stream = await client.messages.create({ model: "bench", max_tokens: 4096, messages, stream: true })
+  let events = 0
+  for await (const _ of stream) events++
+  if (events === 0) throw new Error("the model said nothing")
+}
+
+const run = async (bench: Bench): Promise<ReadonlyArray<Row>> => {
+  await using asked = await model()
+  const config = Configuration.write(bench.folder, asked.url)
+  await using running = await service({ config, data: join(bench.folder, "data") })
+  const client = new Anthropic({ apiKey: "bench", baseURL: asked.url, maxRetries: 0 })
+  const through = (phase: string) => (round: number) =>
+    timed(() => turn(running.url, "claude", `${phase}-${Math.floor(round / turnsPerSession)}`))
+  const directly = () => timed(() => direct(client))
+
+  bench.progress("turns, warming up")
+  await inTurn(warmUp, through("warm"), directly)
+  bench.progress(`${times} turns`)
+  const pair = await inTurn(times, through("turn"), directly)
+  return [
+    {
+      ...pair,
+      name: "turn",
+      unit: "ms",
+      against: "Anthropic SDK, direct",
+      goal: atMost(pair.added.median, goal, "ms added"),
+      note: "one at a time, message over HTTP to whole answer, every event synced to disk first"
+    }
+  ]
+}
+
+export const turnOverhead: Figure = { name: "turn", about: "what the service adds to a model's answer", run }

@@ -1,0 +1,60 @@
+/** Talks to an agent of a running service, line by line, with the answer as it comes. */
+import { randomUUID } from "node:crypto"
+import { type Cause, Effect, Option, Queue, Ref, Terminal } from "effect"
+import { type AgentId, SessionId, type TenantId } from "../domain/Ids.ts"
+import { ask, cancel, speak, type Talk } from "./ChatTurn.ts"
+import { type Client, type ClientOptions, connect } from "./Client.ts"
+import { fail, say } from "./Output.ts"
+import { coloured, plain } from "./Transcript.ts"
+
+/** The flags of `fiberclaw chat`. */
+export interface Given extends ClientOptions {
+  readonly tenant: TenantId
+  readonly agent: AgentId
+  readonly session: Option.Option<SessionId>
+  readonly json: boolean
+}
+
+const help =
+  "Type a message and Enter. /cancel stops the running turn, /quit or Ctrl-D leaves; the session stays. " +
+  "What you type during a turn joins it."
+
+/** Talks until the person leaves. */
+export const run = Effect.fnUntraced(function* (given: Given) {
+  const client = yield* connect(given)
+  const session = Option.getOrElse(given.session, () => SessionId.make(`terminal-${randomUUID().slice(0, 8)}`))
+  const params = { tenant: given.tenant, session }
+  const seen = yield* Ref.make(yield* lastSeq(client, params))
+  const style = process.stdout.isTTY && !process.env["NO_COLOR"] ? coloured : plain
+  yield* say(`${given.tenant}/${given.agent}, session ${session}. ${help}`)
+  const lines = yield* readLines
+  const { agent, json } = given
+  yield* converse({ client, params, agent, json, seen, lines, style, interactive: process.stdin.isTTY })
+}, Effect.scoped)
+
+const lastSeq = (client: Client, params: Talk["params"]) =>
+  client.sessions.session({ params }).pipe(
+    Effect.map(({ seq }) => seq),
+    Effect.catchTag("NotFound", () => Effect.succeed(0)),
+    Effect.catch((error) => fail(error.message))
+  )
+
+/** What is typed or piped in, line by line, until the input ends. */
+const readLines = Effect.gen(function* () {
+  const terminal = yield* Terminal.Terminal
+  const lines = yield* Queue.unbounded<string, Cause.Done>()
+  const line = Effect.flatMap(terminal.readLine, (text) => Queue.offer(lines, text))
+  yield* Effect.forkScoped(Effect.ensuring(Effect.ignore(Effect.forever(line)), Queue.end(lines)))
+  return lines
+})
+
+const converse = Effect.fnUntraced(function* (talk: Talk) {
+  for (;;) {
+    const line = yield* ask(talk, "you> ")
+    const text = Option.getOrElse(line, () => "/quit").trim()
+    if (text === "/quit") return
+    if (text === "/help") yield* say(help)
+    else if (text === "/cancel") yield* cancel(talk)
+    else if (text !== "") yield* speak(talk, text)
+  }
+})

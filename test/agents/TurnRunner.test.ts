@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Queue, Stream } from "effect"
+import { Response } from "effect/ai"
+import type { ProviderPart } from "../../src/providers/Provider.ts"
+import { Signals } from "../../src/telemetry/Signals.ts"
+import * as AgentWorld from "../support/AgentWorld.ts"
+import { ended, event, s, say } from "../support/AgentWorld.ts"
+import { behind, calls, gate, make, type Reply, text, words } from "../support/FakeProvider.ts"
+import { temporary } from "../support/Folder.ts"
+import { countingTools } from "../support/Tools.ts"
+
+const finish = (reason: Response.FinishReason) =>
+  Stream.drop(text("", reason), 2) satisfies Reply
+
+const reply = (...parts: ReadonlyArray<ProviderPart>): Reply => Stream.concat(Stream.fromIterable(parts), finish("stop"))
+
+const content = Effect.map(event("ModelReplied"), (replied) => replied.content)
+
+const answering = <A, E>(said: Reply, body: Effect.Effect<A, E, AgentWorld.Everything>) =>
+  Effect.andThen(say("hello"), Effect.andThen(ended(), body)).pipe(
+    Effect.provide(AgentWorld.layer({ providers: [make([said])] }))
+  )
+
+describe("a model call", () => {
+  it.effect("streams its text to whoever watches, before the reply is in the log", () => {
+    const opened = gate()
+    const spoken = Stream.concat(words("good morning"), behind(opened, finish("stop")))
+    return Effect.gen(function* () {
+      const watching = yield* Signals.use((signals) => signals.watch(s))
+      const { turn } = yield* say("hello")
+      yield* opened.reached
+      const signals = yield* Queue.clear(watching)
+      const deltas = signals.flatMap((signal) => (signal.type === "Text" ? [signal.delta] : []))
+      assert.strictEqual(deltas.map(({ text }) => text).join(""), "good morning")
+      const called = yield* event("ModelCalled")
+      for (const delta of deltas) assert.deepInclude(delta, { turn, step: 1, called: called.seq })
+      assert.isFalse(signals.some((signal) => signal.type === "Appended" && signal.event.type === "ModelReplied"))
+      yield* opened.open
+      yield* ended()
+      assert.deepStrictEqual(yield* content, [{ type: "text", text: "good morning" }])
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([spoken])] })))
+  })
+
+  it.effect("keeps what the model thought beside what it said, and nothing that is empty", () => {
+    const spoken = reply(
+      Response.makePart("reasoning-start", { id: "1" }),
+      Response.makePart("reasoning-delta", { id: "1", delta: "hm" }),
+      Response.makePart("reasoning-end", { id: "1" }),
+      Response.makePart("text-start", { id: "2" }),
+      Response.makePart("text-end", { id: "2" }),
+      Response.makePart("text-start", { id: "3" }),
+      Response.makePart("text-delta", { id: "3", delta: "hi" }),
+      Response.makePart("text-end", { id: "3" })
+    )
+    return answering(
+      spoken,
+      Effect.map(content, (parts) =>
+        assert.deepStrictEqual(parts.map((part) => [part.type, "text" in part ? part.text : ""]), [
+          ["reasoning", "hm"],
+          ["text", "hi"]
+        ])
+      )
+    )
+  })
+
+  it.effect("that says nothing is a reply with nothing in it", () =>
+    answering(reply(), Effect.map(content, (parts) => assert.deepStrictEqual(parts, []))))
+
+  for (const [reason, outcome, type] of [
+    ["length", "completed", undefined],
+    ["content-filter", "failed", "refused"],
+    ["error", "failed", "model_error"]
+  ] as const) {
+    it.effect(`that ends by ${reason} ends the turn as ${outcome}`, () =>
+      answering(
+        text("so far", reason),
+        Effect.map(ended(), (end) => assert.deepStrictEqual([end.outcome, end.failure?.type], [outcome, type]))
+      )
+    )
+  }
+
+  it.effect("describes the agent's tools and no others", () =>
+    Effect.gen(function* () {
+      const provider = make([calls({ a: { tool: "pure", text: "x" } })])
+      const tools = countingTools({ folder: yield* temporary })
+      const options = { providers: [provider], tools, agents: { main: { tools: ["pure", "queryable"] } } }
+      yield* Effect.andThen(say("hello"), ended()).pipe(Effect.provide(AgentWorld.layer(options)))
+      assert.deepStrictEqual(provider.requests[0]?.tools.map(({ name }) => name), ["pure", "queryable"])
+    }))
+})
