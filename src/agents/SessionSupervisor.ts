@@ -67,16 +67,16 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     start: start(id)
   })
 
-  /**
-   * A child that has just brought its session to rest runs on for a moment, and is started again after that. One
-   * that is about to start will see what is new; a paused one waits for an operator.
-   */
+  /** A session that has just come to rest leaves its child behind for a moment; a paused one waits for an operator. */
   const begin = (session: Session): Effect.Effect<void> =>
     supervisor.startChild(child(session.id)).pipe(
       Effect.catchTag("ChildAlreadyRunning", ({ state }) => {
-        if (state === "running") return Effect.andThen(Effect.yieldNow, Effect.suspend(() => begin(session)))
-        if (state === "paused" || state === "parked") session.phase = "resting"
-        return Effect.void
+        if (session.phase === "running") return Effect.void
+        if (state === "paused" || state === "backing off") {
+          session.phase = state === "paused" ? "resting" : "crashed"
+          return Effect.void
+        }
+        return Effect.andThen(Effect.yieldNow, Effect.suspend(() => begin(session)))
       }),
       Effect.catchTag("ChildStartFailed", (error) => {
         session.phase = "resting"
