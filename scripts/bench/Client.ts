@@ -13,9 +13,12 @@ const send = (url: string, { body, headers = {} }: Call): Promise<IncomingMessag
   new Promise((resolve, reject) => {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const common = { authorization: `Bearer ${token}`, ...headers }
-    const typed = text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }
+    const typed =
+      text === undefined ? {} : { "content-type": "application/json", "content-length": Buffer.byteLength(text) }
     const method = text === undefined ? "GET" : "POST"
-    request(url, { agent, method, headers: { ...common, ...typed } }, resolve).on("error", reject).end(text)
+    request(url, { agent, method, headers: { ...common, ...typed } }, resolve)
+      .on("error", reject)
+      .end(text)
   })
 
 /** The text of a successful answer; anything else is an error. */

@@ -62,7 +62,7 @@ const run = async (bench: Bench): Promise<ReadonlyArray<Row>> => {
   return [
     {
       ...pair,
-      name: "first text",
+      name: "first-text",
       unit: "ms",
       against: "the model's own stream",
       goal: atMost(pair.added.median, goal, "ms added"),

@@ -36,7 +36,16 @@ const run = async (bench: Bench): Promise<ReadonlyArray<Row>> => {
   }
   const pair = await inTurn(times, ofService, ofPlainNode)
   const note = `VmRSS 3 s after one answered message; ${children} child processes`
-  return [{ ...pair, name: "memory", unit: "MiB", against: "plain Node", goal: atMost(pair.subject.median, goal, "MiB"), note }]
+  return [
+    {
+      ...pair,
+      name: "memory",
+      unit: "MiB",
+      against: "plain Node",
+      goal: atMost(pair.subject.median, goal, "MiB"),
+      note
+    }
+  ]
 }
 
 export const idleMemory: Figure = { name: "memory", about: "resident memory of an idle service", run }

@@ -7,7 +7,12 @@ const head = ["figure", "service", "baseline", "", "ratio", "added", "goal", ""]
 export const table = (rows: ReadonlyArray<Row>): string => {
   const lines = [head, ...rows.map(cells)]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)))
-  const text = lines.map((line) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd())
+  const text = lines.map((line) =>
+    line
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd()
+  )
   const rule = "─".repeat(Math.max(...text.map((line) => line.length)))
   const notes = rows.flatMap(({ name, note }) => (note === undefined ? [] : [`${name}: ${note}`]))
   return [text[0], rule, ...text.slice(1), "", ...notes].join("\n").trimEnd()

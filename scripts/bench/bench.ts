@@ -68,7 +68,11 @@ const chosen = (names: ReadonlyArray<string>): ReadonlyArray<Figure> => {
 
 const parse = () => {
   try {
-    const options = { only: { type: "string", multiple: true }, json: { type: "boolean" }, help: { type: "boolean" } } as const
+    const options = {
+      only: { type: "string", multiple: true },
+      json: { type: "boolean" },
+      help: { type: "boolean" }
+    } as const
     return parseArgs({ options }).values
   } catch (error) {
     return refuse(error instanceof Error ? error.message : String(error))

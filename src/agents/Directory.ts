@@ -81,10 +81,7 @@ export class Directory extends Context.Service<
       AgentUnknown | AgentMissing | SessionTaken | SessionLimitReached | Draining | StoreUnavailable
     >
     /** Asks the running turn to stop; none when nothing runs. */
-    cancel(
-      session: SessionId,
-      reason: string
-    ): Effect.Effect<Option.Option<TurnId>, SessionUnknown | StoreUnavailable>
+    cancel(session: SessionId, reason: string): Effect.Effect<Option.Option<TurnId>, SessionUnknown | StoreUnavailable>
     /** Records how a request for approval ended; false when it is not open any more. */
     settle(
       session: SessionId,

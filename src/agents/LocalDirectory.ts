@@ -79,27 +79,30 @@ const make = Effect.fnUntraced(function* () {
       )
   }
 
-  const accept = Effect.fn("Directory.accept")(function* (message: Incoming) {
-    if (drain.refusing()) return yield* new Draining()
-    const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
-    let counted = 0
-    const take = (state: SessionState): Decision<Result.Result<Arrived, Refusal>> => {
-      const isNew = state.seq === 0 && counted === 0
-      const arrived: Result.Result<Arrived, Refusal> =
-        isNew && count >= limits.sessions
-          ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
-          : arrive(state, message, fresh, agents.definition)
-      if (Result.isFailure(arrived)) return { events: [], value: arrived }
-      // Counted before it is on disk, so that messages which arrive together do not exceed the limit.
-      if (isNew) count += ++counted
-      return { events: arrived.success.events, value: arrived }
-    }
-    const told = yield* spokenTo(message.session, (session) => tell(session, take)).pipe(
-      Effect.onError(() => Effect.sync(() => (count -= counted)))
-    )
-    const { seq, turn } = yield* Effect.fromResult(told)
-    return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
-  }, Effect.catchTag("DuplicateMessage", (original) => Effect.succeed(repeated(original))))
+  const accept = Effect.fn("Directory.accept")(
+    function* (message: Incoming) {
+      if (drain.refusing()) return yield* new Draining()
+      const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
+      let counted = 0
+      const take = (state: SessionState): Decision<Result.Result<Arrived, Refusal>> => {
+        const isNew = state.seq === 0 && counted === 0
+        const arrived: Result.Result<Arrived, Refusal> =
+          isNew && count >= limits.sessions
+            ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
+            : arrive(state, message, fresh, agents.definition)
+        if (Result.isFailure(arrived)) return { events: [], value: arrived }
+        // Counted before it is on disk, so that messages which arrive together do not exceed the limit.
+        if (isNew) count += ++counted
+        return { events: arrived.success.events, value: arrived }
+      }
+      const told = yield* spokenTo(message.session, (session) => tell(session, take)).pipe(
+        Effect.onError(() => Effect.sync(() => (count -= counted)))
+      )
+      const { seq, turn } = yield* Effect.fromResult(told)
+      return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
+    },
+    Effect.catchTag("DuplicateMessage", (original) => Effect.succeed(repeated(original)))
+  )
 
   const cancelTurn = Effect.fn("Directory.cancel")(function* (id: SessionId, reason: string) {
     if (Option.isNone(yield* store.session(id))) return yield* new SessionUnknown({ session: id })
@@ -111,18 +114,21 @@ const make = Effect.fnUntraced(function* () {
     ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
   })
 
-  const settle: Directory["Service"]["settle"] = Effect.fn("Directory.settle")(
-    function* (id, approval, verdict, { by, reason }) {
-      return yield* spokenTo(id, (session) =>
-        tell(session, ({ turn }) => {
-          const open = turn?.calls.some((call) => call.approval === approval && call.status === "awaiting") ?? false
-          if (turn === undefined || !open) return { events: [], value: false }
-          const details = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) }
-          return { events: [{ type: "ApprovalSettled", turn: turn.id, approval, verdict, ...details }], value: true }
-        })
-      ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
-    }
-  )
+  const settle: Directory["Service"]["settle"] = Effect.fn("Directory.settle")(function* (
+    id,
+    approval,
+    verdict,
+    { by, reason }
+  ) {
+    return yield* spokenTo(id, (session) =>
+      tell(session, ({ turn }) => {
+        const open = turn?.calls.some((call) => call.approval === approval && call.status === "awaiting") ?? false
+        if (turn === undefined || !open) return { events: [], value: false }
+        const details = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) }
+        return { events: [{ type: "ApprovalSettled", turn: turn.id, approval, verdict, ...details }], value: true }
+      })
+    ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
+  })
 
   /** A session that cannot be opened is said, and does not keep the others asleep. */
   const resume = (id: SessionId) =>
@@ -134,8 +140,11 @@ const make = Effect.fnUntraced(function* () {
     )
 
   const unfinished = yield* store.unfinished
-  if (unfinished.length > 0) yield* Effect.logInfo("sessions resume").pipe(Effect.annotateLogs({ sessions: unfinished.length }))
-  yield* Incarnation.use(({ fork }) => fork(Effect.forEach(unfinished, resume, { concurrency: wakingAtOnce, discard: true })))
+  if (unfinished.length > 0)
+    yield* Effect.logInfo("sessions resume").pipe(Effect.annotateLogs({ sessions: unfinished.length }))
+  yield* Incarnation.use(({ fork }) =>
+    fork(Effect.forEach(unfinished, resume, { concurrency: wakingAtOnce, discard: true }))
+  )
 
   return Directory.of({
     accept,

@@ -7,7 +7,12 @@
 import { type Cause, Clock, Effect, Queue, Semaphore } from "effect"
 import type { SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
-import { type AppendConflict, type DuplicateMessage, SessionStore, type StoreUnavailable } from "../sessions/SessionStore.ts"
+import {
+  type AppendConflict,
+  type DuplicateMessage,
+  SessionStore,
+  type StoreUnavailable
+} from "../sessions/SessionStore.ts"
 import { empty, fold, foldAll, type SessionState } from "../sessions/SessionLog.ts"
 import { Signals } from "../telemetry/Signals.ts"
 

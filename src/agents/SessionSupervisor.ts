@@ -40,7 +40,11 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     children: []
   })
 
-  const enter = (id: SessionId) => Effect.andThen(quiet.close, Effect.sync(() => serving.add(id)))
+  const enter = (id: SessionId) =>
+    Effect.andThen(
+      quiet.close,
+      Effect.sync(() => serving.add(id))
+    )
   const leave = (id: SessionId) =>
     Effect.suspend(() => {
       serving.delete(id)
@@ -76,7 +80,10 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
           session.phase = state === "paused" ? "resting" : "crashed"
           return Effect.void
         }
-        return Effect.andThen(Effect.yieldNow, Effect.suspend(() => begin(session)))
+        return Effect.andThen(
+          Effect.yieldNow,
+          Effect.suspend(() => begin(session))
+        )
       }),
       Effect.catchTag("ChildStartFailed", (error) => {
         session.phase = "resting"

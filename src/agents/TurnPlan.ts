@@ -43,9 +43,7 @@ export const record = (
     case "AskApproval":
       return [approvalAsked(directive.turn, directive.call, directive.summary, at)]
     case "DropApproval":
-      return [
-        { type: "ApprovalSettled", turn: directive.turn, approval: directive.approval, verdict: "cancelled" }
-      ]
+      return [{ type: "ApprovalSettled", turn: directive.turn, approval: directive.approval, verdict: "cancelled" }]
     case "SettleCall": {
       const { call, outcome, output, turn } = directive
       return [{ type: "ToolReturned", turn: turn.id, step: turn.step, call, outcome, output }]
@@ -63,12 +61,7 @@ const started = (state: SessionState, turn: TurnId, at: Circumstances): Readonly
     .slice(0, 1)
     .map(({ agent }) => ({ type: "TurnStarted", turn, agent, generation: at.generation, model: at.model }))
 
-const toolCalled = (
-  turn: TurnState,
-  call: CallState,
-  effect: EffectClass,
-  at: Circumstances
-): NewSessionEvent => ({
+const toolCalled = (turn: TurnState, call: CallState, effect: EffectClass, at: Circumstances): NewSessionEvent => ({
   type: "ToolCalled",
   turn: turn.id,
   step: turn.step,

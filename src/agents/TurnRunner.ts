@@ -52,13 +52,15 @@ const make = Effect.fnUntraced(function* () {
       })
       const prompt = promptOf(agent, session.state())
       const parts: Array<ProviderPart> = []
+      let offset = 0
       yield* agent.provider.stream({ model: model.name, prompt, tools: agent.tools, maxTokens }).pipe(
         Stream.runForEachArray((chunk) =>
           Effect.sync(() => {
             parts.push(...chunk)
             const text = textOf(chunk)
             if (text === "") return
-            const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, text }
+            const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset, text }
+            offset += text.length
             signals.publish({ type: "Text", session: session.id, delta })
           })
         )

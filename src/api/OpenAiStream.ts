@@ -49,8 +49,11 @@ const step = (
   const said = (content: string) => frame(chunk(answering, { content }))
   const gap = sent === "" && outcome.text !== "" ? "\n\n" : ""
   if (event.type === "TextDelta") {
-    return [{ outcome, sent: sent + event.text }, [said(gap + event.text)]]
+    return event.offset === sent.length
+      ? [{ outcome, sent: sent + event.text }, [said(gap + event.text)]]
+      : [{ outcome, sent }, []]
   }
+  if (event.type === "TurnResumed") return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
   const gathered = gather(outcome, event)
   if (event.type === "ModelReplied") {
     const rest = unsent(event, sent)

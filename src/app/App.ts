@@ -52,8 +52,8 @@ const forever = { shutdown: "infinity" } as const
 /** Open connections were told to go by the reaper; one that does not is cut. */
 const letGo: Duration.Input = "1 second"
 
-const api = ({ host, maxBodyBytes, port, trustedProxy }: ServiceConfig["http"]) =>
-  Server.layer({ hosts: typeof trustedProxy === "string" ? [host, trustedProxy] : [host], maxBodyBytes }).pipe(
+const api = ({ host, hosts, maxBodyBytes, port }: ServiceConfig["http"]) =>
+  Server.layer({ hosts: [host, ...hosts], maxBodyBytes }).pipe(
     Layer.provide(ReadinessLayer.layer),
     Layer.provideMerge(NodeHttpServer.layer(createServer, { host, port, gracefulShutdownTimeout: letGo }))
   )

@@ -24,7 +24,7 @@ const mostLines = 12
 export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style): readonly [string, Shown] => {
   switch (event.type) {
     case "TextDelta":
-      return [event.text, shown + event.text]
+      return event.offset === shown.length ? [event.text, shown + event.text] : ["", shown]
     case "ModelReplied": {
       const whole = event.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
       const rest = whole.startsWith(shown) ? whole.slice(shown.length) : `\n${whole}`

@@ -64,7 +64,7 @@ export const survey = Effect.fnUntraced(function* (directory: string) {
   const faults: Faults = []
   const names = yield* listFolder(directory, faults)
   if (names.includes("fiberclaw.yml")) {
-    faults.push(about(path.join(directory, "fiberclaw.yml"), "unknown file", 'did you mean "fiberclaw.yaml"?'))
+    faults.push(about(path.join(directory, "fiberclaw.yml"), "unknown file", "did you mean `fiberclaw.yaml`?"))
   }
   const tenants: Array<TenantFiles> = []
   const folder = path.join(directory, "tenants")

@@ -36,7 +36,7 @@ const faultsOf = (issue: SchemaIssue.Issue, path: Path, source: Source): Readonl
         ? issue.issues.flatMap((inner) => faultsOf(inner, path, source))
         : noMember(issue, path, source)
     case "MissingKey":
-      return [faultAt(source, path, { problem: `missing key "${renderPath(path)}"` })]
+      return [faultAt(source, path, { problem: `missing key \`${renderPath(path)}\`` })]
     case "UnexpectedKey":
       return [unknownKey(issue, path, source)]
     case "InvalidType":
@@ -51,7 +51,7 @@ const faultsOf = (issue: SchemaIssue.Issue, path: Path, source: Source): Readonl
 
 const unknownKey = (issue: SchemaIssue.UnexpectedKey, path: Path, source: Source): ConfigFault => {
   const key = String(path.at(-1))
-  if (!SchemaAST.isObjects(issue.ast)) return faultAt(source, path, { of: "key", problem: `unknown key "${key}"` })
+  if (!SchemaAST.isObjects(issue.ast)) return faultAt(source, path, { of: "key", problem: `unknown key \`${key}\`` })
   const pattern = issue.ast.indexSignatures[0]?.parameter.checks?.[0].annotations?.expected
   if (typeof pattern === "string") {
     const problem = `"${key}" is not a name: expected ${pattern}`
@@ -61,7 +61,7 @@ const unknownKey = (issue: SchemaIssue.UnexpectedKey, path: Path, source: Source
   const expected = `one of ${known.join(", ")}`
   return faultAt(source, path, {
     of: "key",
-    problem: `unknown key "${key}"`,
+    problem: `unknown key \`${key}\``,
     expected,
     hint: didYouMean(key, known) ?? `expected ${expected}`
   })
@@ -82,7 +82,7 @@ const noMember = (issue: SchemaIssue.AnyOf, path: Path, source: Source): Readonl
   const expected = `one of ${kinds.join(", ")}`
   const at = [...path, "kind"]
   if (!Object.hasOwn(value, "kind")) {
-    return [faultAt(source, at, { problem: `missing key "${renderPath(at)}"`, expected, hint: `expected ${expected}` })]
+    return [faultAt(source, at, { problem: `missing key \`${renderPath(at)}\``, expected, hint: `expected ${expected}` })]
   }
   if (isFaulty(source, at)) return []
   return [unexpected(source, at, expected, didYouMean(valueAt(source, at), kinds))]

@@ -44,7 +44,7 @@ export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigIn
   }
 }
 
-/** One line: `config/fiberclaw.yaml:7:1: unknown key "htttp", did you mean "http"?` */
+/** One line, such as: config/fiberclaw.yaml:7:1: unknown key `htttp`, did you mean `http`? */
 export const render = (fault: ConfigFault): string => {
   const place = fault.line === undefined ? fault.file : `${fault.file}:${fault.line}:${fault.column ?? 1}`
   if (fault.hint === undefined) return `${place}: ${fault.problem}`

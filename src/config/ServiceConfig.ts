@@ -26,6 +26,8 @@ export const HttpConfig = Schema.Struct({
   port: Port.pipe(otherwise(4000)),
   /** A proxy in front of the service terminates TLS: any (`true`) or the one at this address. */
   trustedProxy: Schema.optionalKey(TrustedProxy),
+  /** Host names the service answers to beside loopback names, addresses and `host`: what a proxy passes on. */
+  hosts: Schema.Array(Text).pipe(otherwise([])),
   /** Listens beyond loopback without TLS, on the owner's own risk. */
   insecure: Schema.optionalKey(Flag),
   /** The largest request body, in bytes. */

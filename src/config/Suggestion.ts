@@ -42,10 +42,10 @@ export const nearest = (word: string, names: ReadonlyArray<string>): string | un
   return best?.name
 }
 
-/** `did you mean "tools"?`, or nothing when no name is near. */
+/** "did you mean `tools`?", or nothing when no name is near. */
 export const didYouMean = (word: unknown, names: ReadonlyArray<string>): string | undefined => {
   // A pasted essay is no misspelt name, and comparing it would be slow.
   if (typeof word !== "string" || word.length > 64) return undefined
   const name = nearest(word, names)
-  return name === undefined ? undefined : `did you mean "${name}"?`
+  return name === undefined ? undefined : `did you mean \`${name}\`?`
 }

@@ -15,6 +15,8 @@ export const TextDelta = Schema.Struct({
   step: Schema.Int,
   /** The sequence number of the `ModelCalled` it belongs to. */
   called: Schema.Int,
+  /** Where it begins in the text of that reply, in UTF-16 code units. Whoever missed some of it can tell. */
+  offset: Schema.Int,
   text: Schema.String
 })
 export type TextDelta = typeof TextDelta.Type

@@ -19,10 +19,13 @@ describe("agents", () => {
     const opened = gate()
     return Effect.gen(function* () {
       const agents = yield* Agents
-      assert.deepStrictEqual((yield* agents.all).map(({ id, status }) => [id, status]), [
-        ["main", "idle"],
-        ["second", "idle"]
-      ])
+      assert.deepStrictEqual(
+        (yield* agents.all).map(({ id, status }) => [id, status]),
+        [
+          ["main", "idle"],
+          ["second", "idle"]
+        ]
+      )
       yield* say("hello")
       yield* opened.reached
       assert.deepInclude(yield* status, { status: "running", running: 1, restarts: 0, generation: 1 })
@@ -31,7 +34,9 @@ describe("agents", () => {
       yield* settle
       assert.deepInclude(yield* status, { status: "idle", running: 0 })
     }).pipe(
-      Effect.provide(AgentWorld.layer({ providers: [make([behind(opened, text("x"))])], agents: { main: {}, second: {} } }))
+      Effect.provide(
+        AgentWorld.layer({ providers: [make([behind(opened, text("x"))])], agents: { main: {}, second: {} } })
+      )
     )
   })
 
@@ -43,7 +48,8 @@ describe("agents", () => {
       assert.strictEqual((yield* serving).id, main)
       const error = yield* Effect.flip(agents.serving(AgentId.make("nobody")))
       assert.strictEqual(error.message, "there is no agent nobody")
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 })
 
 describe("an incarnation of an agent", () => {
@@ -65,14 +71,16 @@ describe("an incarnation of an agent", () => {
       assert.strictEqual((yield* Effect.flip(agent.run(Effect.void)))._tag, "AgentStopped")
       assert.strictEqual(yield* (yield* serving).run(Effect.succeed("well")), "well")
       assert.deepInclude(yield* status, { status: "idle", restarts: 1, running: 0 })
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 
   it.effect("passes on what its work answers and how it fails", () =>
     Effect.gen(function* () {
       const agent = yield* serving
       assert.strictEqual(yield* agent.run(Effect.succeed(1)), 1)
       assert.strictEqual(yield* Effect.flip(agent.run(Effect.fail("no" as const))), "no")
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 
   it.effect("stops its work when whoever wanted it goes away", () =>
     Effect.gen(function* () {
@@ -82,7 +90,8 @@ describe("an incarnation of an agent", () => {
       yield* Fiber.interrupt(yield* Effect.forkChild(agent.run(work), { startImmediately: true }))
       yield* Deferred.await(stopped)
       assert.deepInclude(yield* status, { running: 0 })
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 
   it.effect("is waited for while it restarts", () =>
     Effect.gen(function* () {
@@ -94,7 +103,8 @@ describe("an incarnation of an agent", () => {
       assert.isUndefined(waiting.pollUnsafe())
       yield* restart
       assert.strictEqual((yield* Fiber.join(waiting)).id, main)
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 
   it.effect("that dies while the model is asked costs the turn one resumption", () => {
     const opened = gate()
@@ -103,7 +113,10 @@ describe("an incarnation of an agent", () => {
       yield* opened.reached
       yield* restart
       assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
-      assert.lengthOf((yield* types()).filter((type) => type === "TurnResumed"), 1)
+      assert.lengthOf(
+        (yield* types()).filter((type) => type === "TurnResumed"),
+        1
+      )
       assert.deepStrictEqual(yield* answers(), ["done"])
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([behind(opened, text("never"))])] })))
   })
@@ -122,9 +135,13 @@ describe("an incarnation of an agent", () => {
         yield* restart
         yield* opened.open
         assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
-        assert.lengthOf((yield* types()).filter((type) => type === "TurnResumed"), 1)
+        assert.lengthOf(
+          (yield* types()).filter((type) => type === "TurnResumed"),
+          1
+        )
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], tools })))
-    }))
+    })
+  )
 })
 
 describe("an agent whose provider is not there", () => {
@@ -135,7 +152,9 @@ describe("an agent whose provider is not there", () => {
       assert.deepInclude(yield* status, { status: "restarting", restarts: 0 })
       assert.strictEqual((yield* agents.serving(AgentId.make("second"))).id, "second")
     }).pipe(
-      Effect.provide(AgentWorld.layer({ providers: [make([])], agents: { main: { model: "other/model" }, second: {} } }))
+      Effect.provide(
+        AgentWorld.layer({ providers: [make([])], agents: { main: { model: "other/model" }, second: {} } })
+      )
     )
   )
 })
@@ -161,7 +180,13 @@ describe("the policy of an agent", () => {
 
   for (const [name, approvals, tool, input, expected] of [
     ["runs what is harmless", {}, "pure", { text: "x" }, { _tag: "Run", effect: "pure" }],
-    ["asks about what is dangerous", {}, "unsafe", { text: "x" }, { _tag: "Ask", effect: "unsafe", summary: "unsafe: x" }],
+    [
+      "asks about what is dangerous",
+      {},
+      "unsafe",
+      { text: "x" },
+      { _tag: "Ask", effect: "unsafe", summary: "unsafe: x" }
+    ],
     ["may allow what is dangerous", { dangerous: "allow" }, "unsafe", { text: "x" }, { _tag: "Run", effect: "unsafe" }],
     [
       "may refuse what is dangerous",
@@ -178,7 +203,9 @@ describe("the policy of an agent", () => {
       { _tag: "Refuse", reason: 'There is no tool named "idempotent". You have: pure, unsafe, broken.' }
     ]
   ] as const) {
-    it.effect(name, () => Effect.map(judged(approvals, tool, input), (found) => assert.deepStrictEqual(found, expected)))
+    it.effect(name, () =>
+      Effect.map(judged(approvals, tool, input), (found) => assert.deepStrictEqual(found, expected))
+    )
   }
 
   it.effect("refuses input that the tool does not take, and says why", () =>

@@ -27,7 +27,13 @@ const table: ReadonlyArray<Case> = [
   { name: "while one waits to start", log: [said("t")], steer: "t", queue: "fresh", interrupt: "fresh" },
   { name: "while two wait to start", log: [said("t"), said("u")], steer: "u", queue: "fresh", interrupt: "fresh" },
   { name: "while one runs", log: running, steer: "t", queue: "fresh", interrupt: "fresh, cancels t" },
-  { name: "while one runs and one waits", log: [...running, said("u")], steer: "t", queue: "fresh", interrupt: "fresh, cancels t" },
+  {
+    name: "while one runs and one waits",
+    log: [...running, said("u")],
+    steer: "t",
+    queue: "fresh",
+    interrupt: "fresh, cancels t"
+  },
   { name: "while one is being cancelled", log: cancelling, steer: "fresh", queue: "fresh", interrupt: "fresh" },
   {
     name: "while one is being cancelled and one waits",

@@ -7,7 +7,20 @@ import { Drain } from "../../src/kernel/Drain.ts"
 import { SessionStore } from "../../src/sessions/SessionStore.ts"
 import { layerSqlite } from "../../src/sessions/sql/SqlSessionStore.ts"
 import * as AgentWorld from "../support/AgentWorld.ts"
-import { answers, below, cancel, ended, event, inTime, log, s, say, settle, types, World } from "../support/AgentWorld.ts"
+import {
+  answers,
+  below,
+  cancel,
+  ended,
+  event,
+  inTime,
+  log,
+  s,
+  say,
+  settle,
+  types,
+  World
+} from "../support/AgentWorld.ts"
 import { behind, broken, calls, gate, make, text } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
 import { countingTools, runsOf } from "../support/Tools.ts"
@@ -41,7 +54,8 @@ describe("a message is accepted", () => {
         assert.strictEqual((yield* log())[0]?.type, "MessageAccepted")
         yield* ended()
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
-    }))
+    })
+  )
 
   it.effect("once, however often it is sent", () => {
     const provider = make([])
@@ -62,11 +76,18 @@ describe("a message is accepted", () => {
     Effect.gen(function* () {
       const sending = Array.from({ length: 5 }, () => say("hello", { externalId: "x" }))
       const accepted = yield* Effect.all(sending, { concurrency: "unbounded" })
-      assert.lengthOf(accepted.filter(({ repeated }) => !repeated), 1)
+      assert.lengthOf(
+        accepted.filter(({ repeated }) => !repeated),
+        1
+      )
       assert.lengthOf(new Set(accepted.map(({ turn }) => turn)), 1)
       yield* ended()
-      assert.lengthOf((yield* types()).filter((type) => type === "MessageAccepted"), 1)
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+      assert.lengthOf(
+        (yield* types()).filter((type) => type === "MessageAccepted"),
+        1
+      )
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 
   it.effect("and wakes its session even when whoever sent it goes away right then", () =>
     Effect.gen(function* () {
@@ -79,7 +100,8 @@ describe("a message is accepted", () => {
         yield* Fiber.join(leaving)
         assert.deepInclude(yield* ended(), { outcome: "completed" })
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
-    }))
+    })
+  )
 
   it.effect("not when its agent is unknown, missing or another", () =>
     Effect.gen(function* () {
@@ -91,7 +113,8 @@ describe("a message is accepted", () => {
       assert.strictEqual((yield* Effect.flip(say("hello", { agent: AgentId.make("second") })))._tag, "SessionTaken")
       assert.strictEqual((yield* say("hello", { agent: undefined })).session, s)
       yield* ended()
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], agents: { main: {}, second: {} } }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], agents: { main: {}, second: {} } })))
+  )
 })
 
 /** Its first append stops behind the write until the test lets it return. */
@@ -128,7 +151,8 @@ describe("limits", () => {
         yield* ended(2)
         assert.strictEqual(yield* SessionStore.use(({ count }) => count), 1)
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], limits: { sessions: 1 }, store })))
-    }))
+    })
+  )
 
   it.effect("of sessions count what was there before a restart", () =>
     Effect.gen(function* () {
@@ -138,7 +162,8 @@ describe("limits", () => {
       yield* Effect.gen(function* () {
         assert.strictEqual((yield* Effect.flip(say("hello", { session: other })))._tag, "SessionLimitReached")
       }).pipe(Effect.provide(Layer.fresh(world)))
-    }))
+    })
+  )
 
   it.effect("of sessions are not used up by messages that were refused or not written", () =>
     Effect.gen(function* () {
@@ -150,7 +175,8 @@ describe("limits", () => {
         yield* say("hello")
         yield* ended()
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], limits: { sessions: 1 }, store })))
-    }))
+    })
+  )
 
   it.effect("of turns that run at once make others wait", () => {
     const opened = gate()
@@ -180,7 +206,11 @@ describe("limits", () => {
       yield* ended()
       yield* say("again", { session: other })
       assert.deepInclude(yield* ended(1, other), { outcome: "completed" })
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([behind(opened, text("x"))])], limits: { concurrentTurns: 1 } })))
+    }).pipe(
+      Effect.provide(
+        AgentWorld.layer({ providers: [make([behind(opened, text("x"))])], limits: { concurrentTurns: 1 } })
+      )
+    )
   })
 })
 
@@ -191,7 +221,8 @@ describe("a turn is cancelled", () => {
       yield* say("hello")
       yield* ended()
       assert.deepStrictEqual(yield* cancel, Option.none())
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
 })
 
 describe("the store is not there", () => {
@@ -207,9 +238,13 @@ describe("the store is not there", () => {
         assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
         assert.deepStrictEqual(yield* answers(), ["patience"])
         assert.notInclude(yield* types(), "TurnResumed")
-        assert.lengthOf((yield* AgentWorld.logged).filter((line) => line === "append waits for the store"), 7)
+        assert.lengthOf(
+          (yield* AgentWorld.logged).filter((line) => line === "append waits for the store"),
+          7
+        )
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([behind(opened, text("patience"))])], store })))
-    }))
+    })
+  )
 
   it.effect("for a message: its sender is told at once, and may send it again", () =>
     Effect.gen(function* () {
@@ -220,7 +255,8 @@ describe("the store is not there", () => {
         assert.isFalse((yield* say("hello", { externalId: "x" })).repeated)
         yield* ended()
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
-    }))
+    })
+  )
 
   it.effect("to open a session: the next message opens it", () =>
     Effect.gen(function* () {
@@ -232,7 +268,8 @@ describe("the store is not there", () => {
         yield* say("hello")
         yield* ended()
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
-    }))
+    })
+  )
 })
 
 describe("an orderly stop", () => {
@@ -254,7 +291,10 @@ describe("an orderly stop", () => {
       yield* Fiber.join(quiet)
       assert.strictEqual(yield* directory.active, 0)
       assert.deepStrictEqual(yield* answers(), ["last words"])
-      assert.lengthOf((yield* types()).filter((type) => type === "TurnStarted"), 1)
+      assert.lengthOf(
+        (yield* types()).filter((type) => type === "TurnStarted"),
+        1
+      )
       assert.strictEqual(Option.getOrThrow(yield* SessionStore.use((store) => store.session(s))).unfinished, 1)
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], agents: { main: { midTurn: "queue" } } })))
   })
@@ -262,7 +302,8 @@ describe("an orderly stop", () => {
   it.effect("is quiet at once where nothing runs", () =>
     Effect.gen(function* () {
       yield* Directory.use(({ quiet }) => quiet)
-    }).pipe(Effect.provide(AgentWorld.layer())))
+    }).pipe(Effect.provide(AgentWorld.layer()))
+  )
 })
 
 describe("a start", () => {
@@ -279,11 +320,17 @@ describe("a start", () => {
       yield* Effect.gen(function* () {
         for (const session of ids) {
           yield* ended(1, session)
-          assert.deepStrictEqual((yield* types(session)).slice(3), ["TurnResumed", "ModelCalled", "ModelReplied", "TurnEnded"])
+          assert.deepStrictEqual((yield* types(session)).slice(3), [
+            "TurnResumed",
+            "ModelCalled",
+            "ModelReplied",
+            "TurnEnded"
+          ])
         }
         assert.include(yield* AgentWorld.logged, "sessions resume")
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
-    }))
+    })
+  )
 
   for (const [effect, runs, outcome] of [
     ["pure", 2, "succeeded"],
@@ -310,7 +357,9 @@ describe("a start", () => {
         yield* Effect.gen(function* () {
           assert.deepInclude(yield* ended(), { outcome: "completed" })
           assert.strictEqual((yield* event("ToolReturned")).outcome, outcome)
-        }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], tools: countingTools({ folder }), agents, store })))
+        }).pipe(
+          Effect.provide(AgentWorld.layer({ providers: [make([])], tools: countingTools({ folder }), agents, store }))
+        )
         const keys = runsOf(folder, effect)
         assert.lengthOf(keys, runs)
         assert.lengthOf(new Set(keys), 1)
@@ -334,7 +383,8 @@ describe("a start", () => {
         }
         assert.strictEqual((yield* Effect.flip(say("hello")))._tag, "AgentUnknown")
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], agents: { second: {} }, store })))
-    }))
+    })
+  )
 })
 
 describe("a session at rest", () => {
@@ -365,7 +415,8 @@ describe("a session at rest", () => {
         yield* ended(3)
         assert.lengthOf(reads, 2)
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
-    }))
+    })
+  )
 
   it.effect("answers a message that arrives just as it lies down", () => {
     const provider = make([])
@@ -430,9 +481,13 @@ describe("a session that is acted on", () => {
       yield* settle
       assert.strictEqual((yield* say("are you there?")).turn, turn)
       assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
-      assert.lengthOf((yield* types()).filter((type) => type === "TurnResumed"), 1)
+      assert.lengthOf(
+        (yield* types()).filter((type) => type === "TurnResumed"),
+        1
+      )
       assert.include(yield* types(), "Steered")
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([broken])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([broken])] })))
+  )
 
   it.effect("is served again when it is stopped while it waits to be restarted", () =>
     Effect.gen(function* () {
@@ -442,7 +497,8 @@ describe("a session that is acted on", () => {
       yield* (yield* World).control("sessions/s").stop
       yield* say("are you there?")
       assert.deepInclude(yield* inTime(ended()), { outcome: "completed" })
-    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([broken])] }))))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([broken])] })))
+  )
 })
 
 describe("the end of the tenant", () => {
@@ -463,7 +519,8 @@ describe("the end of the tenant", () => {
       assert.isTrue(Exit.isSuccess(life))
       yield* model.left
       yield* tool.left
-    }))
+    })
+  )
 })
 
 describe("on disk", () => {
@@ -484,8 +541,12 @@ describe("on disk", () => {
         yield* say("go on")
         yield* ended(2)
         assert.deepStrictEqual(second.requests[0]?.prompt, first.requests[1]?.prompt)
-        assert.deepStrictEqual((yield* log()).map(({ seq }) => seq), Array.from({ length: 16 }, (_, index) => index + 1))
+        assert.deepStrictEqual(
+          (yield* log()).map(({ seq }) => seq),
+          Array.from({ length: 16 }, (_, index) => index + 1)
+        )
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [second], tools, store: store() })))
       assert.lengthOf(runsOf(folder, "pure"), 1)
-    }))
+    })
+  )
 })

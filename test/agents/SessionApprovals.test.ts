@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Approvals } from "../../src/approvals/Approvals.ts"
 import type { Verdict } from "../../src/domain/Approval.ts"
@@ -19,7 +19,11 @@ const dangerous = Effect.fnUntraced(function* (replies = once, approvals: object
   const folder = yield* temporary
   const provider = make(replies)
   const tools = countingTools({ folder })
-  return { folder, provider, world: AgentWorld.layer({ providers: [provider], tools, agents: { main: { approvals } } }) }
+  return {
+    folder,
+    provider,
+    world: AgentWorld.layer({ providers: [provider], tools, agents: { main: { approvals } } })
+  }
 })
 
 const answer = (verdict: Verdict, reason?: string, nth = 1) => {
@@ -34,7 +38,10 @@ const answer = (verdict: Verdict, reason?: string, nth = 1) => {
 const pending = Approvals.use((approvals) => approvals.pending)
 const resultsOf = (nth: number) => {
   let count = 0
-  return Effect.map(event("ToolReturned", () => ++count === nth), ({ outcome, output }) => ({ outcome, output }))
+  return Effect.map(
+    event("ToolReturned", () => ++count === nth),
+    ({ outcome, output }) => ({ outcome, output })
+  )
 }
 
 describe("a dangerous call", () => {
@@ -44,22 +51,26 @@ describe("a dangerous call", () => {
       yield* Effect.gen(function* () {
         const { turn } = yield* say("hello")
         yield* event("ApprovalAsked")
-        assert.deepStrictEqual((yield* pending).map((approval) => ({ ...approval })), [
-          {
-            id: ApprovalId.make(`${turn}.1.1`),
-            session: AgentWorld.s,
-            agent: "main",
-            turn,
-            call: "a",
-            tool: "unsafe",
-            summary: "unsafe: rm -rf /",
-            askedAt: "1970-01-01T00:00:00.000Z",
-            expiresAt: "1970-01-01T00:10:00.000Z"
-          } as never
-        ])
+        assert.deepStrictEqual(
+          (yield* pending).map((approval) => ({ ...approval })),
+          [
+            {
+              id: ApprovalId.make(`${turn}.1.1`),
+              session: AgentWorld.s,
+              agent: "main",
+              turn,
+              call: "a",
+              tool: "unsafe",
+              summary: "unsafe: rm -rf /",
+              askedAt: "1970-01-01T00:00:00.000Z",
+              expiresAt: "1970-01-01T00:10:00.000Z"
+            } as never
+          ]
+        )
         assert.deepStrictEqual(runsOf(folder, "unsafe"), [])
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("runs when it is allowed", () =>
     Effect.gen(function* () {
@@ -75,7 +86,8 @@ describe("a dangerous call", () => {
         const settled = yield* event("ApprovalSettled")
         assert.include(settled, { verdict: "allow", by: "ada" })
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("does not run when it is refused, and the model reads why", () =>
     Effect.gen(function* () {
@@ -90,12 +102,19 @@ describe("a dangerous call", () => {
           output: "A person refused this call, so it was not run. Their reason: not here"
         })
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("that is allowed always is not asked about again, but another is", () =>
     Effect.gen(function* () {
       const other = calls({ c: { tool: "unsafe", text: "something else" } })
-      const { folder, world } = yield* dangerous([calls({ a: unsafe }), calls({ b: unsafe }), text("once"), other, text("twice")])
+      const { folder, world } = yield* dangerous([
+        calls({ a: unsafe }),
+        calls({ b: unsafe }),
+        text("once"),
+        other,
+        text("twice")
+      ])
       yield* Effect.gen(function* () {
         yield* say("hello")
         yield* answer("allowAlways")
@@ -106,7 +125,8 @@ describe("a dangerous call", () => {
         yield* ended(2)
         assert.lengthOf(runsOf(folder, "unsafe"), 2)
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("that nobody answers is not run once its patience is over", () =>
     Effect.gen(function* () {
@@ -124,7 +144,8 @@ describe("a dangerous call", () => {
         assert.match((yield* resultsOf(1)).output, /^Nobody answered/)
         assert.deepStrictEqual(runsOf(folder, "unsafe"), [])
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("is asked about by nobody where the agent may, or may not at all", () =>
     Effect.gen(function* () {
@@ -140,7 +161,8 @@ describe("a dangerous call", () => {
           assert.lengthOf(runsOf(folder, "unsafe"), runs)
         }).pipe(Effect.provide(world))
       }
-    }))
+    })
+  )
 })
 
 describe("a verdict", () => {
@@ -157,7 +179,8 @@ describe("a verdict", () => {
         assert.include(yield* inTime(ended()), { outcome: "completed" })
         assert.notInclude(yield* types(), "TurnResumed")
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("is the first one, and a second is refused", () =>
     Effect.gen(function* () {
@@ -170,11 +193,20 @@ describe("a verdict", () => {
         yield* ended()
         assert.strictEqual((yield* Effect.flip(answer("allow")))._tag, "ApprovalAlreadySettled")
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 
   it.effect("given by two at once is the one of whoever was first", () =>
     Effect.gen(function* () {
-      const { folder, world } = yield* dangerous()
+      const folder = yield* temporary
+      const store = Layer.effect(
+        SessionStore,
+        Effect.map(SessionStore, (whole) => ({
+          ...whole,
+          // Both look before either of them settles.
+          approval: (id: ApprovalId) => Effect.tap(whole.approval(id), () => settle)
+        }))
+      ).pipe(Layer.provide(Layer.fresh(SessionStore.layerMemory)))
       yield* Effect.gen(function* () {
         yield* say("hello")
         const both = [answer("deny"), answer("allow")].map(Effect.result)
@@ -182,16 +214,21 @@ describe("a verdict", () => {
         assert.deepStrictEqual([first?._tag, second?._tag].sort(), ["Failure", "Success"])
         yield* ended()
         assert.lengthOf(runsOf(folder, "unsafe"), second?._tag === "Success" ? 1 : 0)
-        assert.lengthOf((yield* types()).filter((type) => type === "ApprovalSettled"), 1)
-      }).pipe(Effect.provide(world))
-    }))
+        assert.lengthOf(
+          (yield* types()).filter((type) => type === "ApprovalSettled"),
+          1
+        )
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [make(once)], tools: countingTools({ folder }), store })))
+    })
+  )
 
   it.effect("on something nobody asked is refused", () =>
     Effect.gen(function* () {
       const approvals = yield* Approvals
       const error = yield* Effect.flip(approvals.settle(ApprovalId.make("nobody"), "allow", { by: "ada" }))
       assert.strictEqual(error.message, "there is no approval nobody")
-    }).pipe(Effect.provide(AgentWorld.layer())))
+    }).pipe(Effect.provide(AgentWorld.layer()))
+  )
 
   it.effect("comes too late when the turn was cancelled", () =>
     Effect.gen(function* () {
@@ -205,7 +242,8 @@ describe("a verdict", () => {
         assert.include(yield* resultsOf(1), { outcome: "cancelled" })
         assert.strictEqual((yield* Effect.flip(answer("allow"))).message.endsWith("already settled: cancelled"), true)
       }).pipe(Effect.provide(world))
-    }))
+    })
+  )
 })
 
 describe("after a restart of the service", () => {
@@ -220,7 +258,8 @@ describe("after a restart of the service", () => {
         assert.include(yield* ended(), { outcome: "completed" })
         assert.lengthOf(runsOf(folder, "unsafe"), 1)
       }).pipe(Effect.provide(world([])))
-    }))
+    })
+  )
 
   it.effect("one whose time ran out meanwhile is settled as expired", () =>
     Effect.gen(function* () {
@@ -233,7 +272,8 @@ describe("after a restart of the service", () => {
         assert.include(yield* event("ApprovalSettled"), { verdict: "expired" })
         assert.deepStrictEqual(runsOf(folder, "unsafe"), [])
       }).pipe(Effect.provide(world([])))
-    }))
+    })
+  )
 
   const dangerousOn = Effect.fnUntraced(function* (store: AgentWorld.SharedStore) {
     const folder = yield* temporary
@@ -264,5 +304,6 @@ describe("while the store cannot be read", () => {
         assert.isTrue((yield* AgentWorld.logged).includes("approvals wait for the store"))
         assert.deepStrictEqual(yield* SessionStore.use(({ approvals }) => approvals), [])
       }).pipe(Effect.provide(AgentWorld.layer(options)))
-    }))
+    })
+  )
 })

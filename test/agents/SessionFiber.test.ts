@@ -3,12 +3,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
 
 import { SessionId } from "../../src/domain/Ids.ts"
-import { answers, cancel, ended, event, inTime, layer, log, s, say, types } from "../support/AgentWorld.ts"
+import {
+  answers,
+  cancel,
+  ended,
+  event,
+  failingStore,
+  inTime,
+  layer,
+  log,
+  logged,
+  s,
+  say,
+  settle,
+  types
+} from "../support/AgentWorld.ts"
 import { behind, broken, calls, failing, gate, make, text, words } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
-import { countingTools, runsOf } from "../support/Tools.ts"
-
-
+import { countingTool, countingTools, runsOf } from "../support/Tools.ts"
 
 describe("a message", () => {
   it.effect("is answered", () => {
@@ -18,20 +30,33 @@ describe("a message", () => {
       assert.deepInclude(accepted, { session: s, seq: 1, repeated: false })
       assert.deepInclude(yield* ended(), { outcome: "completed", turn: accepted.turn })
       assert.deepStrictEqual(yield* answers(), ["good morning"])
-      assert.deepStrictEqual(yield* types(), ["MessageAccepted", "TurnStarted", "ModelCalled", "ModelReplied", "TurnEnded"])
+      assert.deepStrictEqual(yield* types(), [
+        "MessageAccepted",
+        "TurnStarted",
+        "ModelCalled",
+        "ModelReplied",
+        "TurnEnded"
+      ])
     }).pipe(Effect.provide(layer({ providers: [provider] })))
   })
 
   it.effect("reaches the model behind the agent's instructions and all that was said before", () => {
     const provider = make([text("one"), text("two")])
     return Effect.gen(function* () {
-      yield* say("first", { preceding: [{ role: "user", text: "long ago" }, { role: "assistant", text: "yes" }] })
+      yield* say("first", {
+        preceding: [
+          { role: "user", text: "long ago" },
+          { role: "assistant", text: "yes" }
+        ]
+      })
       yield* ended(1)
       yield* say("second")
       yield* ended(2)
       const [, request] = provider.requests
       const said = request?.prompt.content.map(({ content, role }) =>
-        typeof content === "string" ? `${role}: ${content}` : `${role}: ${content.map((part) => (part.type === "text" ? part.text : "")).join()}`
+        typeof content === "string"
+          ? `${role}: ${content}`
+          : `${role}: ${content.map((part) => (part.type === "text" ? part.text : "")).join()}`
       )
       assert.deepStrictEqual(said, [
         "system: Be brief.",
@@ -133,11 +158,41 @@ describe("a cancelled turn", () => {
           assert.deepInclude(yield* ended(), { outcome: "cancelled" })
           assert.strictEqual((yield* event("ToolReturned")).outcome, outcome)
         }).pipe(
-          Effect.provide(layer({ providers: [provider], tools, agents: { main: { approvals: { dangerous: "allow" } } } }))
+          Effect.provide(
+            layer({ providers: [provider], tools, agents: { main: { approvals: { dangerous: "allow" } } } })
+          )
         )
       })
     )
   }
+
+  it.effect("stops its tools even when it was cancelled while the store was away", () =>
+    Effect.gen(function* () {
+      const [quick, slow, next] = [gate(), gate(), gate()]
+      const { broken: store, store: layerOfStore } = yield* failingStore
+      const folder = yield* temporary
+      const tools = [
+        countingTool("pure", { folder, afterwards: quick.pass }),
+        countingTool("idempotent", { folder, afterwards: slow.pass })
+      ]
+      const both = calls({ a: { tool: "pure", text: "x" }, b: { tool: "idempotent", text: "y" } })
+      const providers = [make([both, behind(next, text("next"))])]
+      yield* Effect.gen(function* () {
+        yield* say("hello")
+        yield* say("and then")
+        yield* Effect.andThen(quick.reached, slow.reached)
+        store.appends = 1
+        yield* quick.open
+        yield* settle
+        assert.include(yield* logged, "append waits for the store")
+        yield* cancel
+        yield* inTime(next.reached)
+        yield* slow.left
+        assert.deepInclude(yield* ended(), { outcome: "cancelled" })
+        assert.strictEqual((yield* event("ToolReturned", ({ call }) => call === "b")).outcome, "cancelled")
+      }).pipe(Effect.provide(layer({ providers, tools, store: layerOfStore, agents: { main: { midTurn: "queue" } } })))
+    })
+  )
 
   it.effect("is followed by the next one", () => {
     const opened = gate()
@@ -158,7 +213,11 @@ describe("tools", () => {
     Effect.gen(function* () {
       const folder = yield* temporary
       const provider = make([
-        calls({ a: { tool: "pure", text: "x" }, b: { tool: "idempotent", text: "y" }, c: { tool: "nothing", text: "" } }),
+        calls({
+          a: { tool: "pure", text: "x" },
+          b: { tool: "idempotent", text: "y" },
+          c: { tool: "nothing", text: "" }
+        }),
         text("all done")
       ])
       yield* Effect.gen(function* () {
@@ -168,7 +227,10 @@ describe("tools", () => {
         assert.deepStrictEqual(runsOf(folder, "idempotent"), [`s/${turn}/1/b y`])
         assert.deepStrictEqual(yield* answers(), ["all done"])
         const results = provider.requests[1]?.prompt.content.at(-1)?.content as ReadonlyArray<{ result: string }>
-        assert.deepStrictEqual(results.slice(0, 2).map(({ result }) => result), ["pure got x", "idempotent got y"])
+        assert.deepStrictEqual(
+          results.slice(0, 2).map(({ result }) => result),
+          ["pure got x", "idempotent got y"]
+        )
         assert.match(results[2]?.result ?? "", /^There is no tool named "nothing"\. You have: pure, /)
       }).pipe(Effect.provide(layer({ providers: [provider], tools: countingTools({ folder }) })))
     })
@@ -198,14 +260,16 @@ describe("a provider", () => {
       assert.deepStrictEqual(failure, { type: "overloaded", message: "fake: told to fail with overloaded" })
       yield* say("again")
       assert.deepInclude(yield* ended(2), { outcome: "completed" })
-    }).pipe(Effect.provide(layer({ providers: [make([failing("overloaded")])] }))))
+    }).pipe(Effect.provide(layer({ providers: [make([failing("overloaded")])] })))
+  )
 
   it.effect("whose reply ends before it is finished fails the turn", () =>
     Effect.gen(function* () {
       yield* say("hello")
       assert.strictEqual((yield* ended()).failure?.type, "stream_cut")
       assert.deepStrictEqual(yield* answers(), [])
-    }).pipe(Effect.provide(layer({ providers: [make([words("half a")])] }))))
+    }).pipe(Effect.provide(layer({ providers: [make([words("half a")])] })))
+  )
 
   it.effect("that breaks once costs one restart, and the turn goes on", () =>
     Effect.gen(function* () {
@@ -220,8 +284,12 @@ describe("a provider", () => {
         "ModelReplied",
         "TurnEnded"
       ])
-      assert.deepStrictEqual((yield* log()).flatMap((entry) => (entry.type === "ModelCalled" ? [entry.step] : [])), [1, 1])
-    }).pipe(Effect.provide(layer({ providers: [make([broken, text("better")])] }))))
+      assert.deepStrictEqual(
+        (yield* log()).flatMap((entry) => (entry.type === "ModelCalled" ? [entry.step] : [])),
+        [1, 1]
+      )
+    }).pipe(Effect.provide(layer({ providers: [make([broken, text("better")])] })))
+  )
 
   it.effect("that always breaks ends the turn, and the session lives on", () => {
     const provider = make(Array.from({ length: 6 }, () => broken))

@@ -30,19 +30,32 @@ describe("a tool call", () => {
       assert.deepStrictEqual(ran, { outcome: "succeeded", output: "ran key-1" })
       const failed = yield* runs(call(() => Effect.fail(new ToolFailed({ message: "no" }))))
       assert.deepStrictEqual(failed, { outcome: "failed", output: "no" })
-    }).pipe(Effect.provide(ToolRuns.layer)))
+    }).pipe(Effect.provide(ToolRuns.layer))
+  )
 
   it.effect("may be asked about instead of run", () =>
     Effect.gen(function* () {
-      const queried = yield* runs(call(() => Effect.die("it ran"), () => Effect.succeed("it had run")), "query")
+      const queried = yield* runs(
+        call(
+          () => Effect.die("it ran"),
+          () => Effect.succeed("it had run")
+        ),
+        "query"
+      )
       assert.deepStrictEqual(queried, { outcome: "succeeded", output: "it had run" })
-    }).pipe(Effect.provide(ToolRuns.layer)))
+    }).pipe(Effect.provide(ToolRuns.layer))
+  )
 
   it.effect("that is interrupted is gone when the interruption is", () =>
     Effect.gen(function* () {
       const opened = gate()
       let released = false
-      const held = Effect.acquireRelease(Effect.void, () => Effect.andThen(Effect.yieldNow, Effect.sync(() => (released = true))))
+      const held = Effect.acquireRelease(Effect.void, () =>
+        Effect.andThen(
+          Effect.yieldNow,
+          Effect.sync(() => (released = true))
+        )
+      )
       const running = yield* Effect.forkChild(runs(call(() => Effect.andThen(held, Effect.as(opened.pass, "x")))), {
         startImmediately: true
       })
@@ -51,18 +64,24 @@ describe("a tool call", () => {
       assert.isTrue(released)
       const again = yield* runs(call(() => Effect.succeed("again")))
       assert.strictEqual(again.output, "again")
-    }).pipe(Effect.provide(ToolRuns.layer)))
+    }).pipe(Effect.provide(ToolRuns.layer))
+  )
 
   it.effect("runs beside others of its session", () =>
     Effect.gen(function* () {
       const opened = gate()
       const slow = yield* Effect.forkChild(runs(call(() => Effect.as(opened.pass, "slow"))), { startImmediately: true })
       yield* opened.reached
-      const quick = yield* runs(call(() => Effect.succeed("quick")), "run", toolContext({ call: CallId.make("call-2") }))
+      const quick = yield* runs(
+        call(() => Effect.succeed("quick")),
+        "run",
+        toolContext({ call: CallId.make("call-2") })
+      )
       assert.strictEqual(quick.output, "quick")
       yield* opened.open
       assert.strictEqual((yield* Fiber.join(slow)).output, "slow")
-    }).pipe(Effect.provide(ToolRuns.layer)))
+    }).pipe(Effect.provide(ToolRuns.layer))
+  )
 
   it.effect("is a child in the tree while it runs, and an operator may stop it", () =>
     Effect.gen(function* () {
@@ -80,7 +99,8 @@ describe("a tool call", () => {
         assert.include(yield* ended(), { outcome: "completed" })
         assert.deepStrictEqual(yield* below("tools"), [])
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], tools })))
-    }))
+    })
+  )
 
   it.effect("ends when the tools of its tenant do", () =>
     Effect.gen(function* () {
@@ -93,5 +113,6 @@ describe("a tool call", () => {
       const tree = { strategy: "one_for_one", intensity: { restarts: 0, within: "1 second" } } as const
       yield* Effect.scoped(Supervisor.make({ name: "tenant", ...tree, children: [fromLayer({ id: "tools", layer })] }))
       yield* opened.left
-    }))
+    })
+  )
 })

@@ -64,7 +64,10 @@ describe("one append carries", () => {
   it("the reply together with all calls that may run at once", () => {
     const { acts, events, rest } = planned(asking, [replied("t", 1, { a: "pure", b: "idempotent", c: "pure" })])
     assert.deepStrictEqual(types(events), ["ModelReplied", "ToolCalled", "ToolCalled", "ToolCalled"])
-    assert.deepStrictEqual(acts.map((act) => (act._tag === "RunTool" ? act.call.id : act._tag)), ["a", "b", "c"])
+    assert.deepStrictEqual(
+      acts.map((act) => (act._tag === "RunTool" ? act.call.id : act._tag)),
+      ["a", "b", "c"]
+    )
     assert.strictEqual(rest, "Wait")
   })
 
@@ -87,7 +90,12 @@ describe("one append carries", () => {
   })
 
   it("everything a cancelled turn still owes", () => {
-    const log = [...asking, replied("t", 1, { a: "pure", b: "risky" }), toolCalled("t", 1, "a", "pure"), asked("t", "b")]
+    const log = [
+      ...asking,
+      replied("t", 1, { a: "pure", b: "risky" }),
+      toolCalled("t", 1, "a", "pure"),
+      asked("t", "b")
+    ]
     const { acts, events, rest } = planned([...log, cancelRequested("t")])
     assert.deepStrictEqual(types(events), ["ToolReturned", "ApprovalSettled", "ToolReturned", "TurnEnded"])
     assert.deepStrictEqual(acts, [])
@@ -98,7 +106,10 @@ describe("one append carries", () => {
     const log = [...asking, replied("t", 1, { a: "queryable" }), toolCalled("t", 1, "a", "queryable"), resumed("t")]
     const { acts, events } = planned(log)
     assert.deepStrictEqual(types(events), ["ToolCalled"])
-    assert.deepStrictEqual(acts.map(({ _tag }) => _tag), ["QueryTool"])
+    assert.deepStrictEqual(
+      acts.map(({ _tag }) => _tag),
+      ["QueryTool"]
+    )
   })
 })
 
@@ -161,12 +172,20 @@ describe("ids", () => {
   it("of calls differ between sessions, turns, steps and calls", () => {
     const key = (session: string, turn: string, step: number, call: string) =>
       toolKey(session, TurnId.make(turn), step, CallId.make(call))
-    const all = [key("s", "t", 1, "a"), key("r", "t", 1, "a"), key("s", "u", 1, "a"), key("s", "t", 2, "a"), key("s", "t", 1, "b")]
+    const all = [
+      key("s", "t", 1, "a"),
+      key("r", "t", 1, "a"),
+      key("s", "u", 1, "a"),
+      key("s", "t", 2, "a"),
+      key("s", "t", 1, "b")
+    ]
     assert.strictEqual(new Set(all).size, all.length)
   })
 
   it("an approval expires when the agent's patience ends", () => {
-    const [expiresAt] = planned(log).events.flatMap((event) => (event.type === "ApprovalAsked" ? [event.expiresAt] : []))
+    const [expiresAt] = planned(log).events.flatMap((event) =>
+      event.type === "ApprovalAsked" ? [event.expiresAt] : []
+    )
     assert.strictEqual(expiresAt, "1970-01-01T00:10:00.000Z")
   })
 })
@@ -180,7 +199,11 @@ describe("planning stops", () => {
 
   it("when there is nothing to say", () => {
     assert.deepStrictEqual(planned([]), { events: [], acts: [], rest: "Rest" })
-    assert.deepStrictEqual(planned([...asking, replied("t", 1, "hi"), ended("t")]), { events: [], acts: [], rest: "Rest" })
+    assert.deepStrictEqual(planned([...asking, replied("t", 1, "hi"), ended("t")]), {
+      events: [],
+      acts: [],
+      rest: "Rest"
+    })
   })
 
   it("when there is only a person to wait for, and goes on with their verdict", () => {

@@ -9,10 +9,10 @@ import { behind, calls, gate, make, type Reply, text, words } from "../support/F
 import { temporary } from "../support/Folder.ts"
 import { countingTools } from "../support/Tools.ts"
 
-const finish = (reason: Response.FinishReason) =>
-  Stream.drop(text("", reason), 2) satisfies Reply
+const finish = (reason: Response.FinishReason) => Stream.drop(text("", reason), 2) satisfies Reply
 
-const reply = (...parts: ReadonlyArray<ProviderPart>): Reply => Stream.concat(Stream.fromIterable(parts), finish("stop"))
+const reply = (...parts: ReadonlyArray<ProviderPart>): Reply =>
+  Stream.concat(Stream.fromIterable(parts), finish("stop"))
 
 const content = Effect.map(event("ModelReplied"), (replied) => replied.content)
 
@@ -55,16 +55,23 @@ describe("a model call", () => {
     return answering(
       spoken,
       Effect.map(content, (parts) =>
-        assert.deepStrictEqual(parts.map((part) => [part.type, "text" in part ? part.text : ""]), [
-          ["reasoning", "hm"],
-          ["text", "hi"]
-        ])
+        assert.deepStrictEqual(
+          parts.map((part) => [part.type, "text" in part ? part.text : ""]),
+          [
+            ["reasoning", "hm"],
+            ["text", "hi"]
+          ]
+        )
       )
     )
   })
 
   it.effect("that says nothing is a reply with nothing in it", () =>
-    answering(reply(), Effect.map(content, (parts) => assert.deepStrictEqual(parts, []))))
+    answering(
+      reply(),
+      Effect.map(content, (parts) => assert.deepStrictEqual(parts, []))
+    )
+  )
 
   for (const [reason, outcome, type] of [
     ["length", "completed", undefined],
@@ -85,6 +92,10 @@ describe("a model call", () => {
       const tools = countingTools({ folder: yield* temporary })
       const options = { providers: [provider], tools, agents: { main: { tools: ["pure", "queryable"] } } }
       yield* Effect.andThen(say("hello"), ended()).pipe(Effect.provide(AgentWorld.layer(options)))
-      assert.deepStrictEqual(provider.requests[0]?.tools.map(({ name }) => name), ["pure", "queryable"])
-    }))
+      assert.deepStrictEqual(
+        provider.requests[0]?.tools.map(({ name }) => name),
+        ["pure", "queryable"]
+      )
+    })
+  )
 })

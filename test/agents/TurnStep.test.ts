@@ -91,11 +91,27 @@ table("a turn begins and ends", [
   { name: "the model is being asked", log: asking, next: "Wait" },
   { name: "the model has answered", log: answered, next: "end t as completed" },
   { name: "the reply is empty", log: [...asking, replied("t", 1, "")], next: "end t as completed" },
-  { name: "the reply was cut by its length", log: [...asking, replied("t", 1, "h", "length")], next: "end t as completed" },
+  {
+    name: "the reply was cut by its length",
+    log: [...asking, replied("t", 1, "h", "length")],
+    next: "end t as completed"
+  },
   { name: "for a reason nobody knows", log: [...asking, replied("t", 1, "h", "unknown")], next: "end t as completed" },
-  { name: "the model declined", log: [...asking, replied("t", 1, "", "content-filter")], next: "end t as failed: refused" },
-  { name: "the model broke off", log: [...asking, replied("t", 1, "h", "error")], next: "end t as failed: model_error" },
-  { name: "the model only paused", log: [...asking, replied("t", 1, "h", "pause")], next: "call the model for step 2 of t" },
+  {
+    name: "the model declined",
+    log: [...asking, replied("t", 1, "", "content-filter")],
+    next: "end t as failed: refused"
+  },
+  {
+    name: "the model broke off",
+    log: [...asking, replied("t", 1, "h", "error")],
+    next: "end t as failed: model_error"
+  },
+  {
+    name: "the model only paused",
+    log: [...asking, replied("t", 1, "h", "pause")],
+    next: "call the model for step 2 of t"
+  },
   { name: "it is over", log: [...answered, ended("t")], next: "Idle" },
   { name: "it is over and another waits", log: [...answered, said("u"), ended("t")], next: "start u" }
 ])
@@ -113,13 +129,22 @@ table("a turn has a limit of steps", [
     policy: { maxSteps: 1 },
     next: "end t as failed: max_steps"
   },
-  { name: "an answer in the last step is an answer", log: answered, policy: { maxSteps: 1 }, next: "end t as completed" }
+  {
+    name: "an answer in the last step is an answer",
+    log: answered,
+    policy: { maxSteps: 1 },
+    next: "end t as completed"
+  }
 ])
 
 table("a message arrives in the middle", [
   { name: "while the model is being asked", log: [...asking, said("t", "wait")], next: "Wait" },
   { name: "before the model was asked", log: [...begun, said("t", "wait")], next: "steer 3 into t" },
-  { name: "before the answer was delivered", log: [...asking, said("t", "wait"), replied("t", 1, "hi")], next: "steer 4 into t" },
+  {
+    name: "before the answer was delivered",
+    log: [...asking, said("t", "wait"), replied("t", 1, "hi")],
+    next: "steer 4 into t"
+  },
   { name: "two of them", log: [...asking, said("t"), said("t"), replied("t", 1, "hi")], next: "steer 4 and 5 into t" },
   { name: "and has joined", log: [...answered, said("t"), steered("t", 5)], next: "call the model for step 2 of t" },
   {
@@ -167,7 +192,12 @@ table("the model calls tools", [
   },
   {
     name: "the model waits until all have returned",
-    log: [...calling({ a: "pure", b: "risky" }), asked("t", "b"), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a")],
+    log: [
+      ...calling({ a: "pure", b: "risky" }),
+      asked("t", "b"),
+      toolCalled("t", 1, "a", "pure"),
+      returned("t", 1, "a")
+    ],
     next: "Wait"
   },
   {
@@ -183,7 +213,12 @@ table("the model calls tools", [
 ])
 
 const waiting = [...calling({ a: "risky" }), asked("t", "a")]
-const allowedAlways = [...waiting, settled("t", "a", "allowAlways"), toolCalled("t", 1, "a", "unsafe"), returned("t", 1, "a")]
+const allowedAlways = [
+  ...waiting,
+  settled("t", "a", "allowAlways"),
+  toolCalled("t", 1, "a", "unsafe"),
+  returned("t", 1, "a")
+]
 
 table("a person decides", [
   { name: "nobody has yet", log: waiting, next: "Wait" },
@@ -228,14 +263,26 @@ const cut = (effect: "pure" | "idempotent" | "queryable" | "unsafe") => [
 ]
 
 table("an incarnation dies", [
-  { name: "while the model is asked: the same step again", log: [...asking, resumed("t")], next: "call the model for step 1 of t" },
+  {
+    name: "while the model is asked: the same step again",
+    log: [...asking, resumed("t")],
+    next: "call the model for step 1 of t"
+  },
   { name: "while a pure tool runs", log: cut("pure"), next: "run a as pure" },
   { name: "while an idempotent tool runs", log: cut("idempotent"), next: "run a as idempotent" },
   { name: "while a queryable tool runs", log: cut("queryable"), next: "query a" },
   { name: "while an unsafe tool runs", log: cut("unsafe"), next: "settle a as unknown" },
   { name: "while a person is asked: they still are", log: [...waiting, resumed("t")], next: "Wait" },
-  { name: "after it was allowed: it runs now", log: [...waiting, settled("t", "a", "allow"), resumed("t")], next: "run a as unsafe" },
-  { name: "as often as is bearable", log: [...asking, resumed("t"), called("t", 1), resumed("t")], next: "call the model for step 1 of t" },
+  {
+    name: "after it was allowed: it runs now",
+    log: [...waiting, settled("t", "a", "allow"), resumed("t")],
+    next: "run a as unsafe"
+  },
+  {
+    name: "as often as is bearable",
+    log: [...asking, resumed("t"), called("t", 1), resumed("t")],
+    next: "call the model for step 1 of t"
+  },
   {
     name: "once too often",
     log: [...asking, resumed("t"), called("t", 1), resumed("t"), called("t", 1), resumed("t")],
@@ -248,7 +295,14 @@ table("an incarnation dies", [
   },
   {
     name: "often, but something was achieved in between",
-    log: [...cut("pure"), resumed("t"), toolCalled("t", 1, "a", "pure"), returned("t", 1, "a"), called("t", 2), resumed("t")],
+    log: [
+      ...cut("pure"),
+      resumed("t"),
+      toolCalled("t", 1, "a", "pure"),
+      returned("t", 1, "a"),
+      called("t", 2),
+      resumed("t")
+    ],
     next: "call the model for step 2 of t"
   }
 ])
@@ -256,7 +310,11 @@ table("an incarnation dies", [
 table("the turn is cancelled", [
   { name: "before the model was asked", log: [...begun, cancelRequested("t")], next: "end t as cancelled" },
   { name: "while the model is asked", log: [...asking, cancelRequested("t")], next: "end t as cancelled" },
-  { name: "and a call was not run yet", log: [...calling({ a: "pure" }), cancelRequested("t")], next: "settle a as cancelled" },
+  {
+    name: "and a call was not run yet",
+    log: [...calling({ a: "pure" }), cancelRequested("t")],
+    next: "settle a as cancelled"
+  },
   {
     name: "while a pure tool runs",
     log: [...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure"), cancelRequested("t")],
@@ -267,7 +325,11 @@ table("the turn is cancelled", [
     log: [...calling({ a: "unsafe" }), toolCalled("t", 1, "a", "unsafe"), cancelRequested("t")],
     next: "settle a as unknown"
   },
-  { name: "after an unsafe tool was cut off", log: [...cut("unsafe"), cancelRequested("t")], next: "settle a as unknown" },
+  {
+    name: "after an unsafe tool was cut off",
+    log: [...cut("unsafe"), cancelRequested("t")],
+    next: "settle a as unknown"
+  },
   { name: "while a person is asked", log: [...waiting, cancelRequested("t")], next: "drop approval-a" },
   {
     name: "and the person need not decide any more",
@@ -309,7 +371,10 @@ describe("what the model reads of a call that was not run", () => {
   it("is the reason of the policy", () => assert.strictEqual(output(calling({ a: "nothing" })), "there is no nothing"))
 
   it("is that a person refused it, and why if they said so", () => {
-    assert.strictEqual(output([...waiting, settled("t", "a", "deny")]), "A person refused this call, so it was not run.")
+    assert.strictEqual(
+      output([...waiting, settled("t", "a", "deny")]),
+      "A person refused this call, so it was not run."
+    )
     assert.strictEqual(
       output([...waiting, settled("t", "a", "deny", "not on a Friday")]),
       "A person refused this call, so it was not run. Their reason: not on a Friday"
@@ -319,7 +384,8 @@ describe("what the model reads of a call that was not run", () => {
   it("is that nobody answered", () =>
     assert.match(output([...waiting, settled("t", "a", "expired")]), /^Nobody answered .* in time/))
 
-  it("is that its outcome is unknown", () => assert.match(output(cut("unsafe")), /it is not known whether it took effect/))
+  it("is that its outcome is unknown", () =>
+    assert.match(output(cut("unsafe")), /it is not known whether it took effect/))
 })
 
 describe("something is under way", () => {

@@ -9,7 +9,7 @@ const call = CallId.make("call_1")
 const usage = { inputTokens: {}, outputTokens: {} } as never
 
 const event = (body: NewSessionEvent): SessionEvent => ({ ...body, seq: 1, at: "2026-01-01T00:00:00.000Z" })
-const delta = (text: string): TextDelta => ({ type: "TextDelta", turn, step: 1, called: 1, text })
+const delta = (text: string, offset = 0): TextDelta => ({ type: "TextDelta", turn, step: 1, called: 1, offset, text })
 const replied = (text: string): SessionEvent =>
   event({ type: "ModelReplied", turn, step: 1, content: [{ type: "text", text }], finishReason: "stop", usage })
 const called = (input: { readonly [key: string]: string }) =>
@@ -24,7 +24,8 @@ const numbered = (count: number) => Array.from({ length: count }, (_, index) => 
 const cases: ReadonlyArray<
   readonly [name: string, event: SessionEvent | TextDelta, before: string, text: string, after: string]
 > = [
-  ["text as it comes", delta("lo"), "hel", "lo", "hello"],
+  ["text as it comes", delta("lo", 3), "hel", "lo", "hello"],
+  ["no text that does not follow on what was shown", delta("lo", 4), "hel", "", "hel"],
   ["what is missing of a reply", replied("hello"), "hel", "lo\n", ""],
   ["a whole reply that nobody saw come", replied("hello"), "", "hello\n", ""],
   ["a line's end after a reply that came as a whole", replied("hello"), "hello", "\n", ""],

@@ -40,7 +40,7 @@ const cases: ReadonlyArray<Case> = [
     text: "http:\n  port: ${PORT}\nlog: { level: inf, format: XML }",
     faults: [
       "2:9: environment variable PORT is not set; set it, or give a default as in ${NAME:-default}",
-      '3:15: log.level: expected one of trace, debug, info, warn, error, fatal, got "inf", did you mean "info"?',
+      '3:15: log.level: expected one of trace, debug, info, warn, error, fatal, got "inf", did you mean `info`?',
       '3:28: log.format: expected one of json, pretty, got "XML"'
     ]
   },
@@ -62,7 +62,7 @@ const cases: ReadonlyArray<Case> = [
     text: "name: ''\nproviders:\n  demo: { kind: scripted, apiKey: x }\n  Open AI: { kind: scripted }",
     faults: [
       '1:7: name: expected text that is not empty, got ""',
-      '3:27: unknown key "apiKey"; expected one of kind',
+      '3:27: unknown key `apiKey`; expected one of kind',
       `4:3: "Open AI" ${name}`
     ]
   },
@@ -70,8 +70,8 @@ const cases: ReadonlyArray<Case> = [
     file: tenant,
     text: `${tenantYaml}  a: { kind: antropic }\n  b: { kinds: scripted }\n  c: sk-secret\n  d: { kind: [x] }`,
     faults: [
-      '4:14: providers.a.kind: expected one of anthropic, openai, scripted, got "antropic", did you mean "anthropic"?',
-      '5:6: missing key "providers.b.kind"; expected one of anthropic, openai, scripted',
+      '4:14: providers.a.kind: expected one of anthropic, openai, scripted, got "antropic", did you mean `anthropic`?',
+      '5:6: missing key `providers.b.kind`; expected one of anthropic, openai, scripted',
       "6:6: providers.c: expected a mapping, got a single value",
       "7:14: providers.d.kind: expected one of anthropic, openai, scripted, got a list"
     ]
@@ -85,8 +85,8 @@ const cases: ReadonlyArray<Case> = [
     file: tenant,
     text: `${tenantYaml}  a:\n    kind: anthropic\n    apikey: sk-secret\n    baseUrl: ftp://x\n    retry: { attempts: 0 }`,
     faults: [
-      '5:5: missing key "providers.a.apiKey"',
-      '6:5: unknown key "apikey", did you mean "apiKey"?',
+      '5:5: missing key `providers.a.apiKey`',
+      '6:5: unknown key `apikey`, did you mean `apiKey`?',
       '7:14: providers.a.baseUrl: expected an http or https URL without a user or password in it, got "ftp://x"',
       "8:24: providers.a.retry.attempts: expected a whole number, 1 or more, got 0"
     ]
@@ -108,8 +108,8 @@ const cases: ReadonlyArray<Case> = [
     text: `${tenantYaml}channels:\n  d: { kind: discord, agent: mian }\n  e: { kind: discord, enabled: false }\n  f: { kind: irc }`,
     faults: [
       "5:6: channels.d is enabled but has no token; set channels.d.token",
-      '5:30: channels.d.agent: expected an agent of this tenant (one of main), got "mian", did you mean "main"?',
-      '6:6: missing key "channels.e.agent"',
+      '5:30: channels.d.agent: expected an agent of this tenant (one of main), got "mian", did you mean `main`?',
+      '6:6: missing key `channels.e.agent`',
       '7:14: channels.f.kind: expected one of discord, got "irc"'
     ]
   },
@@ -127,11 +127,11 @@ const cases: ReadonlyArray<Case> = [
     file: main,
     text: `${agentYaml}fallbacks: [demo/x, dmo/y, z]\ntools: [exec, exce, 7]\nmidTurn: stear\n`,
     faults: [
-      '3:21: fallbacks[1]: expected a provider of this tenant (one of demo), got "dmo/y", did you mean "demo"?',
+      '3:21: fallbacks[1]: expected a provider of this tenant (one of demo), got "dmo/y", did you mean `demo`?',
       '3:28: fallbacks[2]: expected a model as provider/model, got "z"',
-      '4:15: tools[1]: expected a tool (one of exec, read_file), got "exce", did you mean "exec"?',
+      '4:15: tools[1]: expected a tool (one of exec, read_file), got "exce", did you mean `exec`?',
       "4:21: tools[2]: expected text that is not empty, got 7; put it in quotes",
-      '5:10: midTurn: expected one of steer, queue, interrupt, got "stear", did you mean "steer"?'
+      '5:10: midTurn: expected one of steer, queue, interrupt, got "stear", did you mean `steer`?'
     ]
   },
   {
@@ -152,7 +152,7 @@ const cases: ReadonlyArray<Case> = [
       "2:15: environment variable CMD is not set; set it, or give a default as in ${NAME:-default}"
     ]
   },
-  { file: main, text: "", faults: ['1:1: missing key "model"', '1:1: missing key "instructions"'] }
+  { file: main, text: "", faults: ['1:1: missing key `model`', '1:1: missing key `instructions`'] }
 ]
 
 describe("a wrong file", () => {
@@ -215,7 +215,7 @@ describe("a wrong file", () => {
       Effect.gen(function* () {
         const lines = yield* faultsOf({ [tenant]: "name: 'x", [main]: `${agentYaml}tools: [exc]\n` })
         assert.deepStrictEqual(lines, [
-          `${main}:3:9: tools[0]: expected a tool (one of exec, read_file), got "exc", did you mean "exec"?`,
+          `${main}:3:9: tools[0]: expected a tool (one of exec, read_file), got "exc", did you mean \`exec\`?`,
           `${tenant}:1:9: a quote, bracket or colon is missing`
         ])
       })

@@ -23,7 +23,10 @@ describe("ids", () => {
     })
 
     it.prop(`${name} reads the same in an address`, [id], ([value]) =>
-      assert.strictEqual(decodeURIComponent(new URL(`http://localhost/x/${value}/y`).pathname.split("/")[2] ?? ""), value)
+      assert.strictEqual(
+        decodeURIComponent(new URL(`http://localhost/x/${value}/y`).pathname.split("/")[2] ?? ""),
+        value
+      )
     )
   }
 

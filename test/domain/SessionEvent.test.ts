@@ -10,7 +10,9 @@ const stored = (event: NewSessionEvent): SessionEvent => ({ ...event, seq: 1, at
 describe("session events", () => {
   it("read back from JSON as they were written", () => {
     const events = [said("t"), called("t", 1), replied("t", 1, "hi"), replied("t", 1, { a: "exec" }), asked("t", "a")]
-    for (const event of [...events, toolCalled("t", 1, "a", "unsafe"), ended("t", "failed", "overloaded")].map(stored)) {
+    for (const event of [...events, toolCalled("t", 1, "a", "unsafe"), ended("t", "failed", "overloaded")].map(
+      stored
+    )) {
       const json = JSON.parse(JSON.stringify(Schema.encodeSync(SessionEvent)(event)))
       assert.deepStrictEqual(Schema.decodeUnknownSync(SessionEvent)(json), event)
     }

@@ -107,18 +107,28 @@ describe("in every session", () => {
     assert.isTrue(running.length < 2 || running.every(({ effect }) => effect !== "unsafe"))
   })
 
-  law("every call gets exactly one result, and only an unsafe one an unknown one", (world) => {
-    const returned = of(world, "ToolReturned")
-    const place = ({ call, step, turn }: (typeof returned)[number]) => `${turn} ${step} ${call}`
-    assert.isTrue([...times(returned.map(place)).values()].every((count) => count === 1))
-    const unsafe = new Set(of(world, "ToolCalled").filter(({ effect }) => effect === "unsafe").map(({ key }) => key))
-    for (const event of returned.filter(({ outcome }) => outcome === "unknown")) {
-      assert.isTrue(unsafe.has(`s/${event.turn}/${event.step}/${event.call}`))
+  law(
+    "every call gets exactly one result, and only an unsafe one an unknown one",
+    (world) => {
+      const returned = of(world, "ToolReturned")
+      const place = ({ call, step, turn }: (typeof returned)[number]) => `${turn} ${step} ${call}`
+      assert.isTrue([...times(returned.map(place)).values()].every((count) => count === 1))
+      const unsafe = new Set(
+        of(world, "ToolCalled")
+          .filter(({ effect }) => effect === "unsafe")
+          .map(({ key }) => key)
+      )
+      for (const event of returned.filter(({ outcome }) => outcome === "unknown")) {
+        assert.isTrue(unsafe.has(`s/${event.turn}/${event.step}/${event.call}`))
+      }
+    },
+    (world) => {
+      const calls = of(world, "ModelReplied").flatMap(({ content }) =>
+        content.filter(({ type }) => type === "tool-call")
+      )
+      assert.strictEqual(of(world, "ToolReturned").length, calls.length)
     }
-  }, (world) => {
-    const calls = of(world, "ModelReplied").flatMap(({ content }) => content.filter(({ type }) => type === "tool-call"))
-    assert.strictEqual(of(world, "ToolReturned").length, calls.length)
-  })
+  )
 
   law("what was refused or never allowed is never run", (world) => {
     const ran = new Set(of(world, "ToolCalled").map(({ step, turn, call }) => `${turn} ${step} ${call}`))
@@ -145,7 +155,10 @@ describe("in every session", () => {
 
   law("the model's replies to a turn are its steps, from 1 on without gaps", (world) => {
     for (const replies of Map.groupBy(of(world, "ModelReplied"), ({ turn }) => turn).values()) {
-      assert.deepStrictEqual(replies.map(({ step }) => step), replies.map((_, index) => index + 1))
+      assert.deepStrictEqual(
+        replies.map(({ step }) => step),
+        replies.map((_, index) => index + 1)
+      )
     }
   })
 

@@ -20,7 +20,14 @@ const append = Effect.fnUntraced(function* (after: number, ...events: ReadonlyAr
   for (const event of appended) signals.publish({ type: "Appended", session: s, event })
 })
 
-const delta = (called: number, text: string): TextDelta => ({ type: "TextDelta", turn: TurnId.make("t"), step: 1, called, text })
+const delta = (called: number, text: string): TextDelta => ({
+  type: "TextDelta",
+  turn: TurnId.make("t"),
+  step: 1,
+  called,
+  offset: 0,
+  text
+})
 
 const speak = (called: number, text: string) =>
   Signals.use((signals) => Effect.sync(() => signals.publish({ type: "Text", session: s, delta: delta(called, text) })))
@@ -28,11 +35,15 @@ const speak = (called: number, text: string) =>
 /** Starts to follow and returns what comes next, one by one. */
 const following = Effect.fnUntraced(function* (after = 0) {
   const seen = yield* Queue.unbounded<SessionEvent | TextDelta>()
-  yield* Effect.forkScoped(Stream.runForEach(follow(s, after), (entry) => Queue.offer(seen, entry)), { startImmediately: true })
+  yield* Effect.forkScoped(
+    Stream.runForEach(follow(s, after), (entry) => Queue.offer(seen, entry)),
+    { startImmediately: true }
+  )
   return Queue.take(seen)
 })
 
-const inShort = (entry: SessionEvent | TextDelta) => (entry.type === "TextDelta" ? entry.text : `${entry.seq} ${entry.type}`)
+const inShort = (entry: SessionEvent | TextDelta) =>
+  entry.type === "TextDelta" ? entry.text : `${entry.seq} ${entry.type}`
 
 const take = (count: number, next: Effect.Effect<SessionEvent | TextDelta>) =>
   Effect.map(Effect.all(Array.from({ length: count }, () => next)), (entries) => entries.map(inShort))
@@ -44,9 +55,13 @@ describe("history", () => {
       yield* append(0, ...events)
       for (const after of [0, 1, 199, 200, 700, 1199, 1200, 5000]) {
         const seqs = (yield* Stream.runCollect(history(s, after))).map(({ seq }) => seq)
-        assert.deepStrictEqual(seqs, Array.from({ length: Math.max(0, 1200 - after) }, (_, index) => after + 1 + index))
+        assert.deepStrictEqual(
+          seqs,
+          Array.from({ length: Math.max(0, 1200 - after) }, (_, index) => after + 1 + index)
+        )
       }
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 })
 
 describe("whoever follows a session", () => {
@@ -59,8 +74,15 @@ describe("whoever follows a session", () => {
       yield* speak(3, "good ")
       yield* speak(3, "morning")
       yield* append(3, replied("t", 1, "good morning"), ended("t"))
-      assert.deepStrictEqual(yield* take(5, next), ["3 ModelCalled", "good ", "morning", "4 ModelReplied", "5 TurnEnded"])
-    }).pipe(Effect.provide(fresh())))
+      assert.deepStrictEqual(yield* take(5, next), [
+        "3 ModelCalled",
+        "good ",
+        "morning",
+        "4 ModelReplied",
+        "5 TurnEnded"
+      ])
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("may begin anywhere, also before the session does", () =>
     Effect.gen(function* () {
@@ -68,7 +90,27 @@ describe("whoever follows a session", () => {
       yield* append(0, said("t"), started("t"), called("t", 1))
       assert.deepStrictEqual(yield* take(3, early), ["1 MessageAccepted", "2 TurnStarted", "3 ModelCalled"])
       assert.deepStrictEqual(yield* take(1, yield* following(2)), ["3 ModelCalled"])
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
+
+  it.effect("is told once what is appended between joining and reading", () =>
+    Effect.gen(function* () {
+      const [store, signals] = [yield* SessionStore, yield* Signals]
+      let reads = 0
+      const appending = Effect.orDie(append(0, said("t"), started("t"))).pipe(
+        Effect.provideService(SessionStore, store),
+        Effect.provideService(Signals, signals)
+      )
+      const late = SessionStore.of({
+        ...store,
+        read: (...read) => Effect.andThen(reads++ === 0 ? appending : Effect.void, store.read(...read))
+      })
+      const next = yield* Effect.provideService(following(), SessionStore, late)
+      assert.deepStrictEqual(yield* take(2, next), ["1 MessageAccepted", "2 TurnStarted"])
+      yield* append(2, called("t", 1))
+      assert.deepStrictEqual(yield* take(1, next), ["3 ModelCalled"])
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("is told nothing of other sessions", () =>
     Effect.gen(function* () {
@@ -76,10 +118,12 @@ describe("whoever follows a session", () => {
       const store = yield* SessionStore
       const signals = yield* Signals
       const other = SessionId.make("other")
-      for (const event of yield* store.append(other, 0, [said("u")])) signals.publish({ type: "Appended", session: other, event })
+      for (const event of yield* store.append(other, 0, [said("u")]))
+        signals.publish({ type: "Appended", session: other, event })
       yield* append(0, said("t"))
       assert.deepStrictEqual(yield* take(1, next), ["1 MessageAccepted"])
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("does not hear text again that was already replied", () =>
     Effect.gen(function* () {
@@ -93,7 +137,8 @@ describe("whoever follows a session", () => {
       yield* append(5, said("u"), started("u"), called("u", 1))
       yield* speak(8, "new")
       assert.deepStrictEqual(yield* take(4, next), ["6 MessageAccepted", "7 TurnStarted", "8 ModelCalled", "new"])
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("loses text when it lags behind, but no event", () =>
     Effect.gen(function* () {
@@ -119,13 +164,15 @@ describe("whoever follows a session", () => {
       const seqs = seen.flatMap((entry) => (entry.type === "TextDelta" ? [] : [entry.seq]))
       assert.deepStrictEqual(seqs, [1, 2, 3, 4, 5, 6])
       assert.isBelow(seen.length, 10_000)
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("is told when the store cannot be read", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Stream.runCollect(Stream.take(follow(s, 0), 1)))
       assert.strictEqual(error.message, "gone")
-    }).pipe(Effect.provide(Layer.merge(unreadable, Layer.fresh(Signals.layer)))))
+    }).pipe(Effect.provide(Layer.merge(unreadable, Layer.fresh(Signals.layer))))
+  )
 })
 
 const unreadable = Layer.effect(
@@ -134,7 +181,9 @@ const unreadable = Layer.effect(
 ).pipe(Layer.provide(Layer.fresh(SessionStore.layerMemory)))
 
 const Sizes = Schema.Array(Schema.Struct({ size: Schema.Literals([1, 2, 3]), yields: Schema.Literals([0, 1, 5]) }))
-const Watchers = Schema.Array(Schema.Struct({ yields: Schema.Literals([0, 3, 10]), behind: Schema.Literals([0, 1, 2]) }))
+const Watchers = Schema.Array(
+  Schema.Struct({ yields: Schema.Literals([0, 3, 10]), behind: Schema.Literals([0, 1, 2]) })
+)
 
 const pause = (yields: number) => Effect.repeat(Effect.yieldNow, { times: yields })
 
@@ -159,7 +208,10 @@ describe("in every session", () => {
             const after = Math.min(behind, total - 1)
             const entries = yield* Stream.runCollect(Stream.take(follow(s, after), total - after))
             const expected = Array.from({ length: total - after }, (_, index) => after + 1 + index)
-            assert.deepStrictEqual(entries.map((entry) => ("seq" in entry ? entry.seq : -1)), expected)
+            assert.deepStrictEqual(
+              entries.map((entry) => ("seq" in entry ? entry.seq : -1)),
+              expected
+            )
           })
         yield* Effect.all([appending, ...watchers.map(watching)], { concurrency: "unbounded", discard: true })
       }).pipe(Effect.provide(fresh())),

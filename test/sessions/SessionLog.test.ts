@@ -17,7 +17,7 @@ import {
   toolCalled
 } from "../support/TurnEvents.ts"
 
-const after = (...events: ReadonlyArray<NewSessionEvent>) => foldAll(empty, events)
+const stateOf = (...events: ReadonlyArray<NewSessionEvent>) => foldAll(empty, events)
 const asking = [said("t"), started("t"), called("t", 1)]
 const calling = [...asking, replied("t", 1, { a: "pure", b: "risky" })]
 
@@ -32,7 +32,7 @@ const line = ({ content, role }: Prompt.MessageEncoded): string => {
   return `${role}: ${parts.join(", ")}`
 }
 
-const transcript = (...events: ReadonlyArray<NewSessionEvent>) => after(...events).history.map(line)
+const transcript = (...events: ReadonlyArray<NewSessionEvent>) => stateOf(...events).history.map(line)
 
 describe("the transcript", () => {
   it("begins with the message that began the turn, behind what its sender brought along", () => {
@@ -64,54 +64,62 @@ describe("the transcript", () => {
   it("holds the results of all calls in their order, once the last has returned", () => {
     const one = [...calling, returned("t", 1, "b", "failed")]
     assert.deepStrictEqual(transcript(...one), ["user: hello", "assistant: a = pure(), b = risky()"])
-    assert.deepStrictEqual(transcript(...one, returned("t", 1, "a")).slice(2), ["tool: a: a succeeded, b failed: b failed"])
+    assert.deepStrictEqual(transcript(...one, returned("t", 1, "a")).slice(2), [
+      "tool: a: a succeeded, b failed: b failed"
+    ])
   })
 
   it("holds what joined in the middle where it joined", () => {
     const events = [...asking, said("t", "and"), said("t", "also"), replied("t", 1, "hi"), steered("t", 4)]
     assert.deepStrictEqual(transcript(...events), ["user: hello", "assistant: hi", "user: and"])
-    assert.deepStrictEqual(after(...events).turn?.steering.map(({ text }) => text), ["also"])
+    assert.deepStrictEqual(
+      stateOf(...events).turn?.steering.map(({ text }) => text),
+      ["also"]
+    )
   })
 
   it("keeps what nobody told the model in time for the next turn", () =>
-    assert.deepStrictEqual(transcript(...asking, said("t", "wait"), ended("t", "cancelled")), ["user: hello", "user: wait"]))
+    assert.deepStrictEqual(transcript(...asking, said("t", "wait"), ended("t", "cancelled")), [
+      "user: hello",
+      "user: wait"
+    ]))
 })
 
 describe("a turn", () => {
   it("is asking from the call to the reply", () => {
-    assert.isTrue(after(...asking).turn?.asking)
-    assert.isFalse(after(...asking, replied("t", 1, "hi")).turn?.asking)
+    assert.isTrue(stateOf(...asking).turn?.asking)
+    assert.isFalse(stateOf(...asking, replied("t", 1, "hi")).turn?.asking)
   })
 
   it("has finished when nothing of the reply is left to do, until the model is asked again or told more", () => {
-    assert.strictEqual(after(...asking, replied("t", 1, "hi")).turn?.finished, "stop")
-    assert.isUndefined(after(...calling).turn?.finished)
-    assert.isUndefined(after(...asking, replied("t", 1, "hi", "pause"), called("t", 2)).turn?.finished)
-    assert.isUndefined(after(...asking, said("t"), replied("t", 1, "hi"), steered("t", 4)).turn?.finished)
+    assert.strictEqual(stateOf(...asking, replied("t", 1, "hi")).turn?.finished, "stop")
+    assert.isUndefined(stateOf(...calling).turn?.finished)
+    assert.isUndefined(stateOf(...asking, replied("t", 1, "hi", "pause"), called("t", 2)).turn?.finished)
+    assert.isUndefined(stateOf(...asking, said("t"), replied("t", 1, "hi"), steered("t", 4)).turn?.finished)
   })
 
   it("takes the step again in which the model was cut off", () => {
-    assert.strictEqual(after(...asking, resumed("t")).turn?.step, 0)
-    assert.strictEqual(after(...calling, resumed("t")).turn?.step, 1)
+    assert.strictEqual(stateOf(...asking, resumed("t")).turn?.step, 0)
+    assert.strictEqual(stateOf(...calling, resumed("t")).turn?.step, 1)
   })
 
   it("counts how often it was resumed since something was achieved", () => {
     const twice = [...asking, resumed("t"), called("t", 1), resumed("t")]
-    assert.strictEqual(after(...twice).turn?.resumes, 2)
-    assert.strictEqual(after(...twice, called("t", 1), replied("t", 1, { a: "pure" })).turn?.resumes, 0)
-    assert.strictEqual(after(...calling, resumed("t"), returned("t", 1, "a")).turn?.resumes, 0)
+    assert.strictEqual(stateOf(...twice).turn?.resumes, 2)
+    assert.strictEqual(stateOf(...twice, called("t", 1), replied("t", 1, { a: "pure" })).turn?.resumes, 0)
+    assert.strictEqual(stateOf(...calling, resumed("t"), returned("t", 1, "a")).turn?.resumes, 0)
   })
 
   it("leaves behind how it ended", () => {
-    const { lastEnded, turn } = after(...asking, ended("t", "failed", "overloaded"))
+    const { lastEnded, turn } = stateOf(...asking, ended("t", "failed", "overloaded"))
     assert.isUndefined(turn)
     const { turn: which, ...how } = ended("t", "failed", "overloaded")
     assert.deepInclude(lastEnded, { turn: which, outcome: how.outcome, failure: how.failure })
   })
 
   it("is cancelled only by its own name", () => {
-    assert.strictEqual(after(...asking, cancelRequested("t")).turn?.cancelling, "the person said stop")
-    assert.isUndefined(after(...asking, cancelRequested("u")).turn?.cancelling)
+    assert.strictEqual(stateOf(...asking, cancelRequested("t")).turn?.cancelling, "the person said stop")
+    assert.isUndefined(stateOf(...asking, cancelRequested("u")).turn?.cancelling)
   })
 
   it("that is not there is not moved by anything", () => {
@@ -122,13 +130,17 @@ describe("a turn", () => {
 })
 
 describe("a call", () => {
-  const statuses = (...events: ReadonlyArray<NewSessionEvent>) => after(...calling, ...events).turn?.calls.map(({ status }) => status)
+  const statuses = (...events: ReadonlyArray<NewSessionEvent>) =>
+    stateOf(...calling, ...events).turn?.calls.map(({ status }) => status)
 
   it("goes its way", () => {
     assert.deepStrictEqual(statuses(), ["asked", "asked"])
     assert.deepStrictEqual(statuses(toolCalled("t", 1, "a", "pure"), asked("t", "b")), ["running", "awaiting"])
     assert.deepStrictEqual(statuses(toolCalled("t", 1, "a", "pure"), resumed("t")), ["cut", "asked"])
-    assert.deepStrictEqual(statuses(returned("t", 1, "a"), asked("t", "b"), settled("t", "b", "allow")), ["returned", "allowed"])
+    assert.deepStrictEqual(statuses(returned("t", 1, "a"), asked("t", "b"), settled("t", "b", "allow")), [
+      "returned",
+      "allowed"
+    ])
     for (const verdict of ["deny", "expired", "cancelled"] as const) {
       assert.deepStrictEqual(statuses(asked("t", "b"), settled("t", "b", verdict)), ["asked", "declined"])
     }
@@ -140,24 +152,24 @@ describe("a call", () => {
   it("that the provider ran itself is nothing to be done", () => {
     const reply = replied("t", 1, "found it")
     const own = { type: "tool-call" as const, id: "x", name: "web", params: {}, providerExecuted: true }
-    const { turn } = after(...asking, { ...reply, content: [own, ...reply.content] })
+    const { turn } = stateOf(...asking, { ...reply, content: [own, ...reply.content] })
     assert.deepStrictEqual(turn?.calls, [])
     assert.strictEqual(turn?.finished, "stop")
   })
 
   it("is allowed always by its tool and everything it was asked to do", () => {
-    const { alwaysAllowed } = after(...calling, asked("t", "b"), settled("t", "b", "allowAlways"))
+    const { alwaysAllowed } = stateOf(...calling, asked("t", "b"), settled("t", "b", "allowAlways"))
     assert.deepStrictEqual([...alwaysAllowed], [callKey("risky", {})])
     assert.notStrictEqual(callKey("risky", { text: "x" }), callKey("risky", { text: "y" }))
     assert.notStrictEqual(callKey("risky", {}), callKey("exec", {}))
-    assert.strictEqual(after(...calling, asked("t", "b"), settled("t", "b", "allow")).alwaysAllowed.size, 0)
+    assert.strictEqual(stateOf(...calling, asked("t", "b"), settled("t", "b", "allow")).alwaysAllowed.size, 0)
   })
 })
 
 describe("a session", () => {
   it("belongs to the agent that was spoken to, and counts its events", () => {
-    assert.strictEqual(after(...asking).agent, "main")
-    assert.strictEqual(after(...asking).seq, 3)
+    assert.strictEqual(stateOf(...asking).agent, "main")
+    assert.strictEqual(stateOf(...asking).seq, 3)
     assert.isUndefined(empty.agent)
   })
 })

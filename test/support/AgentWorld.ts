@@ -188,7 +188,8 @@ export const failingStore = Effect.map(Layer.build(Layer.fresh(SessionStore.laye
     Effect.suspend((): Effect.Effect<A, E | StoreUnavailable, R> => (isBroken() ? failure : effect))
   const service = SessionStore.of({
     ...whole,
-    append: (session, after, events) => unless(() => broken.appends > 0 && broken.appends-- > 0, whole.append(session, after, events)),
+    append: (session, after, events) =>
+      unless(() => broken.appends > 0 && broken.appends-- > 0, whole.append(session, after, events)),
     read: (session, page) => unless(() => broken.reads, whole.read(session, page)),
     approvals: unless(() => broken.reads, whole.approvals)
   })

@@ -42,7 +42,11 @@ export interface Gate {
 }
 
 export const gate = (): Gate => {
-  const [reached, opened, left] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+  const [reached, opened, left] = [
+    Deferred.makeUnsafe<void>(),
+    Deferred.makeUnsafe<void>(),
+    Deferred.makeUnsafe<void>()
+  ]
   return {
     reached: Deferred.await(reached),
     open: Effect.asVoid(Deferred.succeed(opened, undefined)),

@@ -43,7 +43,13 @@ export const contentOf = (
   what: string | Readonly<Record<string, string>>
 ): NewSessionEventOf<"ModelReplied">["content"] => {
   if (typeof what !== "string") {
-    return Object.entries(what).map(([id, name]) => ({ type: "tool-call", id, name, params: {}, providerExecuted: false }))
+    return Object.entries(what).map(([id, name]) => ({
+      type: "tool-call",
+      id,
+      name,
+      params: {},
+      providerExecuted: false
+    }))
   }
   return what === "" ? [] : [{ type: "text", text: what }]
 }

@@ -12,5 +12,6 @@ describe("EventLoop", () => {
       yield* TestClock.adjust("10 seconds")
       const after = delay()
       for (const measured of [before, after]) assert.isTrue(Number.isFinite(measured) && measured >= 0)
-    }).pipe(Effect.provide(EventLoop.layer)))
+    }).pipe(Effect.provide(EventLoop.layer))
+  )
 })

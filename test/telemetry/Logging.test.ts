@@ -41,7 +41,8 @@ describe("an entry", () => {
         turn: "t",
         steps: 3
       })
-    }))
+    })
+  )
 
   it.effect("inside a span says which", () =>
     Effect.gen(function* () {
@@ -51,15 +52,19 @@ describe("an entry", () => {
       assert.isString(inside?.["traceId"])
       assert.isString(inside?.["spanId"])
       assert.notProperty(outside, "traceId")
-    }))
+    })
+  )
 
   it.effect("about a failure holds its cause", () =>
     Effect.gen(function* () {
       const failing = Exit.fail(new DiskFull())
-      const [entry] = yield* entriesOf(Effect.logError("append failed", Exit.isFailure(failing) ? failing.cause : Cause.empty))
+      const [entry] = yield* entriesOf(
+        Effect.logError("append failed", Exit.isFailure(failing) ? failing.cause : Cause.empty)
+      )
       assert.strictEqual(entry?.["message"], "append failed")
       assert.include(String(entry?.["cause"]), "the disk is full")
-    }))
+    })
+  )
 })
 
 describe("the log", () => {
@@ -71,12 +76,16 @@ describe("the log", () => {
         Effect.andThen(Effect.logInfo(text), Effect.annotateLogs(Effect.logWarning("second"), { detail: text }))
       )
       const entries = lines.map((line) => Schema.decodeUnknownSync(Line)(line))
-      assert.deepStrictEqual(entries.map(({ level, message }) => [level, message]), [
-        ["info", text],
-        ["warn", "second"]
-      ])
+      assert.deepStrictEqual(
+        entries.map(({ level, message }) => [level, message]),
+        [
+          ["info", text],
+          ["warn", "second"]
+        ]
+      )
       assert.strictEqual(entries[1]?.["detail"], text)
-    }))
+    })
+  )
 
   for (const [level, shown] of [
     ["trace", 6],
@@ -88,10 +97,21 @@ describe("the log", () => {
   ] as const) {
     it.effect(`at level ${level} shows what is at least that`, () =>
       Effect.gen(function* () {
-        const all = [Effect.logTrace, Effect.logDebug, Effect.logInfo, Effect.logWarning, Effect.logError, Effect.logFatal]
-        const lines = yield* linesOf({ format: "json", level }, Effect.forEach(all, (log) => log("said")))
+        const all = [
+          Effect.logTrace,
+          Effect.logDebug,
+          Effect.logInfo,
+          Effect.logWarning,
+          Effect.logError,
+          Effect.logFatal
+        ]
+        const lines = yield* linesOf(
+          { format: "json", level },
+          Effect.forEach(all, (log) => log("said"))
+        )
         assert.lengthOf(lines, shown)
-      }))
+      })
+    )
   }
 
   it.effect("for people is not JSON", () =>
@@ -99,5 +119,6 @@ describe("the log", () => {
       const lines = yield* linesOf({ format: "pretty", level: "info" }, Effect.logInfo("turn ended"))
       assert.include(lines.join("\n"), "turn ended")
       assert.throws(() => Schema.decodeUnknownSync(Line)(lines[0]))
-    }))
+    })
+  )
 })

@@ -9,11 +9,13 @@ const fresh = () => Layer.fresh(Signals.layer)
 const text = (session: SessionId, said: string): Signal => ({
   type: "Text",
   session,
-  delta: { type: "TextDelta", turn: TurnId.make("t"), step: 1, called: 1, text: said }
+  delta: { type: "TextDelta", turn: TurnId.make("t"), step: 1, called: 1, offset: 0, text: said }
 })
 
 const heard = (queue: Queue.Dequeue<Signal>) =>
-  Effect.map(Queue.clear(queue), (signals) => signals.map((signal) => (signal.type === "Text" ? signal.delta.text : "")))
+  Effect.map(Queue.clear(queue), (signals) =>
+    signals.map((signal) => (signal.type === "Text" ? signal.delta.text : ""))
+  )
 
 describe("whoever watches a session", () => {
   it.effect("hears what is said in it from then on, like everybody else who does", () =>
@@ -27,7 +29,8 @@ describe("whoever watches a session", () => {
       signals.publish(text(s, "two"))
       assert.deepStrictEqual(yield* heard(first), ["one", "two"])
       assert.deepStrictEqual(yield* heard(second), ["two"])
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("loses the oldest when they do not keep up", () =>
     Effect.gen(function* () {
@@ -37,7 +40,8 @@ describe("whoever watches a session", () => {
       const rest = yield* heard(slow)
       assert.lengthOf(rest, 4096)
       assert.deepStrictEqual([rest[0], rest.at(-1)], ["905", "5000"])
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 
   it.effect("hears nothing any more when their Scope is closed, and the others go on", () =>
     Effect.gen(function* () {
@@ -49,5 +53,6 @@ describe("whoever watches a session", () => {
       signals.publish(text(s, "after"))
       assert.isTrue(Exit.hasInterrupts(yield* Effect.exit(Queue.take(gone))))
       assert.deepStrictEqual(yield* heard(here), ["after"])
-    }).pipe(Effect.provide(fresh())))
+    }).pipe(Effect.provide(fresh()))
+  )
 })
