@@ -46,10 +46,10 @@ export interface Events extends Disposable {
 export const events = async (url: string, options: Call = {}): Promise<Events> => {
   const response = await send(url, { ...options, headers: { accept: "text/event-stream", ...options.headers } })
   let text = ""
-  let look = () => {}
+  let look: (() => void) | undefined
   response.setEncoding("utf8").on("data", (piece: string) => {
     text += piece
-    look()
+    look?.()
   })
   const next = (pattern: RegExp) =>
     new Promise<string>((resolve) => {
@@ -57,7 +57,7 @@ export const events = async (url: string, options: Call = {}): Promise<Events> =
         const found = pattern.exec(text)
         if (found === null) return
         text = text.slice(found.index + found[0].length)
-        look = () => {}
+        look = undefined
         resolve(found[1] ?? found[0])
       }
       look()

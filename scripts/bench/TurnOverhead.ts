@@ -9,7 +9,8 @@ import { record, replay } from "./Replay.ts"
 import { inTurn, timed } from "./Statistics.ts"
 
 const goal = 5
-const warmUp = 100
+/** As many turns as it takes until everything a turn runs through has been compiled. */
+const warmUp = { sessions: 32, turns: 20 }
 const times = 300
 /** A conversation of average length: history is sent along, so that it counts. */
 const turnsPerSession = 10
@@ -22,20 +23,24 @@ const direct = async (client: Anthropic) => {
   if (events === 0) throw new Error("the model said nothing")
 }
 
+const warm = async (url: string, session: string) => {
+  for (let count = 0; count < warmUp.turns; count++) await turn(url, "claude", session)
+}
+
 const run = async (bench: Bench): Promise<ReadonlyArray<Row>> => {
   await using asked = await model()
   const config = Configuration.write(bench.folder, asked.url)
   const data = join(bench.folder, "data")
   await using running = await service({ config, data })
   const client = new Anthropic({ apiKey: "bench", baseURL: asked.url, maxRetries: 0 })
-  const through = (phase: string) => (round: number) =>
-    timed(() => turn(running.url, "claude", `${phase}-${Math.floor(round / turnsPerSession)}`))
+  const through = (round: number) =>
+    timed(() => turn(running.url, "claude", `turn-${Math.floor(round / turnsPerSession)}`))
   const directly = () => timed(() => direct(client))
 
   bench.progress("turns, warming up")
-  await inTurn(warmUp, through("warm"), directly)
+  await Promise.all(Array.from({ length: warmUp.sessions }, (_, index) => warm(running.url, `warm-${index}`)))
   bench.progress(`${times} turns`)
-  const pair = await inTurn(times, through("turn"), directly)
+  const pair = await inTurn(times, through, directly)
   const recording = record(join(data, "tenants/default/sessions.sqlite"), "turn-")
   const writing = (replay(recording, join(bench.folder, "replay.sqlite")) * 1000) / times
   const commits = Math.round(recording.commits.length / times)

@@ -50,7 +50,7 @@ const credentials = Effect.gen(function* () {
 /** The guard gives it its text. */
 const asking = HttpServerResponse.empty({
   status: 401,
-  headers: { "www-authenticate": 'Basic realm="a token as the password", Bearer' }
+  headers: { "www-authenticate": 'Basic realm="a token as the password"' }
 })
 
 const document = HttpRouter.add("GET", "/openapi.json", () =>
