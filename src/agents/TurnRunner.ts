@@ -114,6 +114,7 @@ const textOf = (parts: ReadonlyArray<ProviderPart>) =>
   parts.reduce((text, part) => (part.type === "text-delta" ? text + part.delta : text), "")
 
 const encodeMessage = Schema.encodeSync(Prompt.AssistantMessage)
+const encodeUsage = Schema.encodeSync(Response.Usage)
 
 /** The whole reply as the log keeps it: a stream without a finish was cut, whatever it said before. */
 const replyOf = Effect.fnUntraced(function* (act: ModelAct, provider: string, parts: ReadonlyArray<ProviderPart>) {
@@ -128,7 +129,7 @@ const replyOf = Effect.fnUntraced(function* (act: ModelAct, provider: string, pa
     step: act.step,
     content: contentOf(parts),
     finishReason: finish.reason,
-    usage: Schema.encodeSync(Response.Usage)(finish.usage)
+    usage: encodeUsage(finish.usage)
   }
   return reply
 })

@@ -1,9 +1,11 @@
 /** Talks to an agent of a running service, line by line, with the answer as it comes. */
 import { randomUUID } from "node:crypto"
 import { type Cause, Effect, Option, Queue, Ref, Terminal } from "effect"
+import { lookup } from "../config/Environment.ts"
 import { type AgentId, SessionId, type TenantId } from "../domain/Ids.ts"
 import { ask, cancel, speak, type Talk } from "./ChatTurn.ts"
 import { type Client, type ClientOptions, connect } from "./Client.ts"
+import { environment } from "./Options.ts"
 import { fail, say } from "./Output.ts"
 import { coloured, plain } from "./Transcript.ts"
 
@@ -25,7 +27,8 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   const session = Option.getOrElse(given.session, () => SessionId.make(`terminal-${randomUUID().slice(0, 8)}`))
   const params = { tenant: given.tenant, session }
   const seen = yield* Ref.make(yield* lastSeq(client, params))
-  const style = process.stdout.isTTY && !process.env["NO_COLOR"] ? coloured : plain
+  const colourless = lookup(yield* environment, "NO_COLOR")
+  const style = process.stdout.isTTY && !colourless ? coloured : plain
   yield* say(`${given.tenant}/${given.agent}, session ${session}. ${help}`)
   const lines = yield* readLines
   const { agent, json } = given

@@ -46,7 +46,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
     return yield* fail(exposed(service.http.host))
   }
   const folder = folders(given, env).data
-  yield* starting({ config, service, folder }, env)
+  return yield* starting({ config, service, folder }, env)
 })
 
 /** Effect's levels by our names: `All` is our least severe one, and what `None` would silence is said all the same. */
