@@ -4,10 +4,11 @@
  * Strategy one_for_one with backoff, 10 restarts in a minute: an agent that cannot stay up takes its tenant's
  * subtree down with it, whose own supervisor decides.
  */
-import { Deferred, Effect, Fiber, FiberSet, Layer, Result } from "effect"
+import { Effect, Fiber, FiberSet, Layer, Option, Result } from "effect"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import type { AgentId } from "../domain/Ids.ts"
 import { worker } from "../kernel/ChildSpec.ts"
+import * as Registry from "../kernel/Registry.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
 import { Providers } from "../providers/Providers.ts"
 import { Tenant } from "../tenants/Tenant.ts"
@@ -22,9 +23,6 @@ const maxResumes = 5
 interface Post {
   readonly id: AgentId
   readonly definition: AgentConfig
-  /** The incarnation that serves, or will. */
-  serving: Deferred.Deferred<ServingAgent>
-  up: boolean
   starts: number
   running: number
 }
@@ -39,14 +37,13 @@ const make = Effect.fnUntraced(function* () {
   const toolbox = yield* Toolbox
   const providers = yield* Providers
   const posts = new Map<AgentId, Post>()
-  for (const [id, definition] of tenant.definition.agents) {
-    posts.set(id, { id, definition, serving: yield* Deferred.make<ServingAgent>(), up: false, starts: 0, running: 0 })
-  }
+  for (const [id, definition] of tenant.definition.agents) posts.set(id, { id, definition, starts: 0, running: 0 })
+  const registry = yield* Registry.make<ServingAgent>()
 
   const serve = Effect.fnUntraced(function* (post: Post) {
     const { definition, id } = post
     const provider = providers.find(definition.model.provider)
-    if (provider === undefined) return yield* new AgentUnknown({ agent: id })
+    if (provider === undefined) return yield* Effect.die(new Error(`${definition.model.provider} is no provider`))
     const work = yield* FiberSet.make<unknown, unknown>()
     const agent: ServingAgent = {
       id,
@@ -57,7 +54,8 @@ const make = Effect.fnUntraced(function* () {
       policy: { maxSteps: definition.maxSteps, maxResumes, judge: (tool, input) => judge(toolbox, post, tool, input) },
       run: (effect) => run(post, work, effect)
     }
-    yield* Effect.acquireRelease(takeUp(post, agent), () => layDown(post))
+    post.starts++
+    yield* registry.register(id, agent)
     return yield* Effect.never
   })
 
@@ -70,30 +68,16 @@ const make = Effect.fnUntraced(function* () {
   })
 
   return Agents.of({
-    all: Effect.sync(() => Array.from(posts.values(), (post) => statusOf(post, tenant.generation))),
+    all: Effect.forEach(Array.from(posts.values()), (post) =>
+      Effect.map(registry.find(post.id), (serving) => statusOf(post, Option.isSome(serving), tenant.generation))
+    ),
     definition: (id) => posts.get(id)?.definition,
     serving: (id) =>
-      Effect.suspend(() => {
-        const post = posts.get(id)
-        return post === undefined ? new AgentUnknown({ agent: id }) : Deferred.await(post.serving)
-      })
+      Effect.suspend(() => (posts.has(id) ? registry.awaiting(id) : new AgentUnknown({ agent: id })))
   })
 })
 
-const takeUp = (post: Post, agent: ServingAgent) =>
-  Effect.suspend(() => {
-    post.up = true
-    post.starts++
-    return Deferred.succeed(post.serving, agent)
-  })
-
-const layDown = (post: Post) =>
-  Effect.map(Deferred.make<ServingAgent>(), (next) => {
-    post.up = false
-    post.serving = next
-  })
-
-const statusOf = ({ definition, id, running, starts, up }: Post, generation: number) => ({
+const statusOf = ({ definition, id, running, starts }: Post, up: boolean, generation: number) => ({
   id,
   definition,
   generation,

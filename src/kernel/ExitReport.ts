@@ -35,11 +35,21 @@ export const isExpected = ({ decision, ending, exit }: End): boolean => {
 export const logExit = (report: ExitReport): Effect.Effect<void> => {
   if (isExpected(report)) return Effect.void
   const { decision, ending, exit, path, restarts } = report
-  const log = decision === "Restart" ? Effect.logWarning : Effect.logError
+  const log = levels[decision]
   const cause = Exit.isFailure(exit) ? [exit.cause] : []
   return log(sentence(decision), ...cause).pipe(
     Effect.annotateLogs({ child: path, reason: endOf(exit, ending), decision: words[decision], restarts })
   )
+}
+
+/** Whoever starts a child is told that it did not start, and says what that means. */
+const levels: Record<Verdict["_tag"], typeof Effect.logError> = {
+  Restart: Effect.logWarning,
+  Remove: Effect.logError,
+  KeepStopped: Effect.logError,
+  Park: Effect.logError,
+  GiveUp: Effect.logError,
+  StartFailed: Effect.logDebug
 }
 
 const sentence = (decision: Verdict["_tag"]): string => {

@@ -15,14 +15,14 @@ export interface LogOptions {
 /** An entry as an object: the fixed fields first, then the annotations. */
 export const formatEntry = Logger.make((options: Logger.Options<unknown>) => {
   const { annotations, cause, fiberId, level, message, timestamp } = Logger.formatStructured.log(options)
+  const fixed = { timestamp, level: level.toLowerCase(), message }
   const span = Option.getOrUndefined(Context.getOption(options.fiber.context, Tracer.ParentSpan))
   return {
-    timestamp,
-    level: level.toLowerCase(),
-    message,
+    ...fixed,
     logger: "fiberclaw",
     fiber: fiberId,
     ...annotations,
+    ...fixed,
     ...(span === undefined ? {} : { traceId: span.traceId, spanId: span.spanId }),
     ...(cause === undefined ? {} : { cause })
   }

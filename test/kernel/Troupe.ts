@@ -69,7 +69,11 @@ export const layer = Layer.unwrap(Effect.gen(function* () {
     logs.push({ message: first, level: logLevel, annotations: fiber.getRef(References.CurrentLogAnnotations) })
   })
   const troupe = yield* make
-  return Layer.merge(Layer.succeed(Troupe, Troupe.of({ ...troupe, logs })), Logger.layer([logger]))
+  return Layer.mergeAll(
+    Layer.succeed(Troupe, Troupe.of({ ...troupe, logs })),
+    Logger.layer([logger]),
+    Layer.succeed(References.MinimumLogLevel, "Debug")
+  )
 }))
 
 /** Empties the diary and returns what was in it. */
