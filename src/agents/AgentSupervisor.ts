@@ -72,8 +72,7 @@ const make = Effect.fnUntraced(function* () {
       Effect.map(registry.find(post.id), (serving) => statusOf(post, Option.isSome(serving), tenant.generation))
     ),
     definition: (id) => posts.get(id)?.definition,
-    serving: (id) =>
-      Effect.suspend(() => (posts.has(id) ? registry.awaiting(id) : new AgentUnknown({ agent: id })))
+    serving: (id) => Effect.suspend(() => (posts.has(id) ? registry.awaiting(id) : new AgentUnknown({ agent: id })))
   })
 })
 

@@ -48,11 +48,7 @@ export const inTenant = <A, E, R>(
   tenant: TenantId,
   needed: Role,
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<
-  A,
-  E | Forbidden | NotFound | Unavailable,
-  Exclude<R, TenantServices> | CurrentCaller | Tenants
-> =>
+): Effect.Effect<A, E | Forbidden | NotFound | Unavailable, Exclude<R, TenantServices> | CurrentCaller | Tenants> =>
   Effect.flatMap(servicesOf(tenant, needed), (services) => Effect.provideContext(effect, services))
 
 const servicesOf = Effect.fnUntraced(function* (tenant: TenantId, needed: Role) {

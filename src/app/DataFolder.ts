@@ -34,7 +34,9 @@ export const prepare = Effect.fn("DataFolder.prepare")(function* (folder: string
 export const layer = (folder: string) =>
   Layer.effectDiscard(lock(folder)).pipe(
     Layer.provideMerge(SqliteClient.layer({ filename: `${folder}/fiberclaw.sqlite` })),
-    Layer.catchTag("SqlError", (error) => Layer.effect(SqlClient.SqlClient, Effect.fail(unusable(folder, error.message))))
+    Layer.catchTag("SqlError", (error) =>
+      Layer.effect(SqlClient.SqlClient, Effect.fail(unusable(folder, error.message)))
+    )
   )
 
 /** From the first write on, SQLite keeps an exclusive lock (https://sqlite.org/pragma.html#pragma_locking_mode). */

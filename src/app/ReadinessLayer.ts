@@ -18,7 +18,12 @@ export const layer = Layer.effect(
 
     const tenantReasons = ({ id }: TenantStatus) =>
       tenants.services(id).pipe(
-        Effect.flatMap((services) => Effect.provideContext(SessionStore.use((store) => store.unfinished), services)),
+        Effect.flatMap((services) =>
+          Effect.provideContext(
+            SessionStore.use((store) => store.unfinished),
+            services
+          )
+        ),
         Effect.as<ReadonlyArray<string>>([]),
         Effect.catch((error) => Effect.succeed([`tenant ${id}: ${error.message}`]))
       )

@@ -10,7 +10,13 @@ import type { TenantId } from "../domain/Ids.ts"
 import { worker } from "../kernel/ChildSpec.ts"
 import * as Subtree from "../kernel/Subtree.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
-import { Tenants, type TenantServices, type TenantStatus, TenantUnavailable, TenantUnknown } from "../tenants/Tenants.ts"
+import {
+  Tenants,
+  type TenantServices,
+  type TenantStatus,
+  TenantUnavailable,
+  TenantUnknown
+} from "../tenants/Tenants.ts"
 import * as TenantTree from "./TenantTree.ts"
 
 export interface TenantsOptions {

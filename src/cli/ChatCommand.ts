@@ -27,7 +27,10 @@ const flags = {
 }
 
 export const chat = Command.make("chat", flags, (given) =>
-  Effect.flatMap(Effect.promise(() => import("./Chatting.ts")), ({ run }) => run(given))
+  Effect.flatMap(
+    Effect.promise(() => import("./Chatting.ts")),
+    ({ run }) => run(given)
+  )
 ).pipe(
   Command.withDescription("Talks to an agent of a running service in the terminal"),
   Command.withExamples([

@@ -30,9 +30,13 @@ export const connect = Effect.fnUntraced(function* ({ data, token, url }: Client
   const address = Option.getOrUndefined(url) ?? (yield* firstLine(`${folder}/fiberclaw.url`)) ?? "http://127.0.0.1:4000"
   const secret = Option.getOrUndefined(token) ?? (yield* findToken(folder, lookup(env, "FIBERCLAW_ADMIN_TOKEN")))
   const client = yield* build(address, secret)
-  yield* client.system.health().pipe(
-    Effect.catch(() => fail(`no service answers at ${address}: start it with \`npm start\`, or name another with --url`))
-  )
+  yield* client.system
+    .health()
+    .pipe(
+      Effect.catch(() =>
+        fail(`no service answers at ${address}: start it with \`npm start\`, or name another with --url`)
+      )
+    )
   return client
 })
 

@@ -24,7 +24,9 @@ export const dataFlag = Flag.optional(
 export const clientFlags = {
   data: dataFlag,
   url: Flag.optional(
-    Flag.String("url").pipe(Flag.withDescription("Where the service is (default: what the service wrote into its data folder)"))
+    Flag.String("url").pipe(
+      Flag.withDescription("Where the service is (default: what the service wrote into its data folder)")
+    )
   ),
   token: Flag.optional(
     Flag.Redacted("token").pipe(

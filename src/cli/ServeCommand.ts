@@ -21,7 +21,10 @@ const flags = {
 }
 
 export const serve = Command.make("serve", flags, (given) =>
-  Effect.flatMap(Effect.promise(() => import("./Serving.ts")), ({ run }) => run(given))
+  Effect.flatMap(
+    Effect.promise(() => import("./Serving.ts")),
+    ({ run }) => run(given)
+  )
 ).pipe(
   Command.withDescription("Runs the service until it is stopped (SIGINT or SIGTERM)"),
   Command.withExamples([

@@ -55,7 +55,9 @@ const textAt = (source: Source, path: Path): string | undefined => {
 
 const list = (names: ReadonlyArray<string>) => (names.length === 0 ? "there is none" : `one of ${names.join(", ")}`)
 
-const providerKindNames: ReadonlyArray<string> = ProviderConfig.members.map((member) => member.fields.kind.schema.literal)
+const providerKindNames: ReadonlyArray<string> = ProviderConfig.members.map(
+  (member) => member.fields.kind.schema.literal
+)
 
 const readLimits = Schema.decodeUnknownOption(Schema.Struct({ agents: LimitsConfig.fields.agents }))
 

@@ -82,7 +82,9 @@ const noMember = (issue: SchemaIssue.AnyOf, path: Path, source: Source): Readonl
   const expected = `one of ${kinds.join(", ")}`
   const at = [...path, "kind"]
   if (!Object.hasOwn(value, "kind")) {
-    return [faultAt(source, at, { problem: `missing key \`${renderPath(at)}\``, expected, hint: `expected ${expected}` })]
+    return [
+      faultAt(source, at, { problem: `missing key \`${renderPath(at)}\``, expected, hint: `expected ${expected}` })
+    ]
   }
   if (isFaulty(source, at)) return []
   return [unexpected(source, at, expected, didYouMean(valueAt(source, at), kinds))]

@@ -4,7 +4,8 @@
  * A mutable record, changed by `Family` and `Life` only, always within one synchronous step, so that whoever reads it
  * sees it whole. `fiber` is set from the moment an incarnation begins until it is released.
  */
-import type { Deferred, Exit, Fiber } from "effect"
+import type { Exit, Fiber } from "effect"
+import { Deferred } from "effect"
 import type { ChildSpec } from "./ChildSpec.ts"
 import { endOf } from "./ExitReason.ts"
 import type { Ending, Intent } from "./Restart.ts"
@@ -64,9 +65,21 @@ export class Child<R> implements Host {
   }
 
   attach(branch: Branch): () => void {
-    const branches = (this.#branches ??= new Set())
-    branches.add(branch)
+    const branches = this.#branches ?? new Set()
+    this.#branches = branches.add(branch)
     return () => branches.delete(branch)
+  }
+
+  /** What tells of the next start; the same for all who wait. */
+  awaitStart(): Deferred.Deferred<void, ChildStartFailed> {
+    this.waiter = this.waiter ?? Deferred.makeUnsafe()
+    return this.waiter
+  }
+
+  /** What tells of the end of the release that is under way. */
+  awaitRelease(): Deferred.Deferred<void> {
+    this.released = this.released ?? Deferred.makeUnsafe()
+    return this.released
   }
 
   enter(state: NodeState, now: number): void {
@@ -88,6 +101,9 @@ export class Child<R> implements Host {
     const restarts = Math.max(0, incarnations - 1)
     const own: NodeSnapshot = { path, kind: spec.kind, state, restarts, since: isoTime(since), children: [] }
     const ended = lastExit && { lastExit: { reason: endOf(lastExit.exit, lastExit.ending), at: isoTime(lastExit.at) } }
-    return graft({ ...own, ...ended }, Array.from(this.branches, (branch) => branch.snapshot()))
+    return graft(
+      { ...own, ...ended },
+      Array.from(this.branches, (branch) => branch.snapshot())
+    )
   }
 }

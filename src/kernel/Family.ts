@@ -75,7 +75,7 @@ export class Family<R> implements Keeper<R> {
       if (this.#closed) return this.#notStarted(spec.id, "the supervisor has been stopped")
       const present = this.children.get(spec.id)
       if (present?.state === "stopping") {
-        return Effect.andThen(Deferred.await(present.released ??= Deferred.makeUnsafe()), this.start(spec))
+        return Effect.andThen(Deferred.await(present.awaitRelease()), this.start(spec))
       }
       if (present !== undefined && !present.isDown) {
         return new ChildAlreadyRunning({ supervisor: this.options.path, id: spec.id, state: present.state })
@@ -83,7 +83,7 @@ export class Family<R> implements Keeper<R> {
       const child = this.#add(spec, present?.dynamic ?? true)
       this.#bringUp(child)
       if (child.startFailure !== undefined) return child.startFailure
-      return child.everStarted ? Effect.void : Deferred.await(child.waiter ??= Deferred.makeUnsafe())
+      return child.everStarted ? Effect.void : Deferred.await(child.awaitStart())
     })
   }
 
@@ -100,7 +100,7 @@ export class Family<R> implements Keeper<R> {
   restart(id: string): Effect.Effect<void, ChildUnknown | ChildStartFailed> {
     return this.#with(id, (child) => {
       child.revive()
-      const waiter = (child.waiter ??= Deferred.makeUnsafe())
+      const waiter = child.awaitStart()
       this.#halt(this.#affected(followers[this.options.strategy], child), () => this.#bringUp(child))
       return Deferred.await(waiter)
     })
@@ -114,7 +114,11 @@ export class Family<R> implements Keeper<R> {
     const stop = (child: Child<R>) => this.#stop(child)
     return Effect.andThen(
       Effect.forEach(youngestFirst.filter(isFree), stop, { concurrency: "unbounded", discard: true }),
-      Effect.forEach(youngestFirst.filter((child) => !isFree(child)), stop, { discard: true })
+      Effect.forEach(
+        youngestFirst.filter((child) => !isFree(child)),
+        stop,
+        { discard: true }
+      )
     )
   }).pipe(Effect.andThen(Effect.sync(() => this.#enter("stopped"))))
 
@@ -201,14 +205,16 @@ export class Family<R> implements Keeper<R> {
   #halt(targets: ReadonlyArray<Child<R>>, then?: () => void): Fiber.Fiber<void> {
     this.#halts++
     const stops = Effect.forEach([...targets].reverse(), (child) => this.#stop(child), { discard: true })
-    return this.#run(Effect.ensuring(
-      stops,
-      Effect.sync(() => {
-        this.#halts--
-        then?.()
-        this.#advance()
-      })
-    ))
+    return this.#run(
+      Effect.ensuring(
+        stops,
+        Effect.sync(() => {
+          this.#halts--
+          then?.()
+          this.#advance()
+        })
+      )
+    )
   }
 
   #stop(child: Child<R>): Effect.Effect<void> {
@@ -223,7 +229,11 @@ export class Family<R> implements Keeper<R> {
 
   /** The child is down: by intent, or until its turn comes. */
   #layDown(child: Child<R>): void {
-    const { dynamic, intent, spec: { id } } = child
+    const {
+      dynamic,
+      intent,
+      spec: { id }
+    } = child
     child.fiber = undefined
     child.enter(intent === "paused" || intent === "parked" ? intent : "stopped", this.now)
     if (dynamic && child.isDown && this.children.get(id) === child) this.children.delete(id)
@@ -343,7 +353,9 @@ export class Family<R> implements Keeper<R> {
 
   #giveUp(child: Child<R>, exit: Exit.Exit<unknown, unknown>): void {
     const { host, path: supervisor } = this.options
-    const { spec: { id } } = child
+    const {
+      spec: { id }
+    } = child
     const exhausted = new SupervisorExhausted({ supervisor, id, reason: endOf(exit, "failed") })
     const cause = Cause.fail(exhausted)
     const log = Effect.logError("supervisor gave up").pipe(

@@ -6,7 +6,7 @@
  * supervisor decides. Effect itself reports the failure of a forked fiber to nobody.
  */
 import type { Effect as EffectType, Fiber } from "effect"
-import { Cause, Context, Deferred, Effect, Exit, Schema, Scope } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Schema, type Scope } from "effect"
 
 /** A fiber that was to run as long as its child has ended. */
 export class FiberEnded extends Schema.TaggedError<FiberEnded>()("FiberEnded", { fiber: Schema.String }) {
@@ -20,15 +20,18 @@ export interface ForkOptions {
   readonly mustNotEnd?: string
 }
 
-export class Incarnation extends Context.Service<Incarnation, {
-  /** Starts a fiber at once. Its failure, and its end if `mustNotEnd`, is the child's. */
-  fork<A, E, R>(
-    effect: EffectType.Effect<A, E, R>,
-    options?: ForkOptions
-  ): EffectType.Effect<Fiber.Fiber<A, E>, never, R>
-  /** Ends the child with this cause. */
-  fail(cause: Cause.Cause<unknown>): EffectType.Effect<void>
-}>()("fiberclaw/kernel/Incarnation") {}
+export class Incarnation extends Context.Service<
+  Incarnation,
+  {
+    /** Starts a fiber at once. Its failure, and its end if `mustNotEnd`, is the child's. */
+    fork<A, E, R>(
+      effect: EffectType.Effect<A, E, R>,
+      options?: ForkOptions
+    ): EffectType.Effect<Fiber.Fiber<A, E>, never, R>
+    /** Ends the child with this cause. */
+    fail(cause: Cause.Cause<unknown>): EffectType.Effect<void>
+  }
+>()("fiberclaw/kernel/Incarnation") {}
 
 /** What the supervisor's side holds of one incarnation. */
 export interface Lifeline {

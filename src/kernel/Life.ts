@@ -25,7 +25,8 @@ export const live = Effect.fnUntraced(function* <R>(
   scope: Scope.Closeable,
   pause: Effect.Effect<void>
 ) {
-  const fiber = yield* Effect.withFiber((self) => Effect.succeed(child.fiber = self))
+  const fiber = yield* Effect.withFiber((self) => Effect.succeed(self))
+  child.fiber = fiber
   const exit = yield* Effect.exit(Effect.interruptible(lifetime(child, keeper, pause)))
   keeper.releasing(child)
   const closing = Scope.closeUnsafe(scope, exit)
@@ -43,9 +44,8 @@ const lifetime = Effect.fnUntraced(function* <R>(child: Child<R>, keeper: Keeper
 
 const logged = <R>(child: Child<R>, closing: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchCause(closing, (cause) =>
-    Effect.logWarning("release failed", cause).pipe(
-      Effect.annotateLogs({ child: child.path, reason: reasonOf(cause) })
-    ))
+    Effect.logWarning("release failed", cause).pipe(Effect.annotateLogs({ child: child.path, reason: reasonOf(cause) }))
+  )
 
 /**
  * A stop has its own time limit; a child that ended by itself needs one here. The release has a fiber of its own and

@@ -45,7 +45,7 @@ export const make = <A>(): Effect.Effect<Registry<A>> =>
     return {
       register: (name, handle) =>
         Effect.acquireRelease(claim(name, handle), () => Effect.sync(() => handles.delete(name))),
-      find: (name) => Effect.sync(() => handles.has(name) ? Option.some(handles.get(name) as A) : Option.none()),
+      find: (name) => Effect.sync(() => (handles.has(name) ? Option.some(handles.get(name) as A) : Option.none())),
       awaiting: (name) =>
         Effect.suspend(() =>
           handles.has(name) ? Effect.succeed(handles.get(name) as A) : Deferred.await(arrival(name))

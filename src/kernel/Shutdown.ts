@@ -23,7 +23,10 @@ export const settled = Effect.fnUntraced(function* <R>(
   abandon: () => void
 ) {
   if (fiber === undefined || fiber.pollUnsafe() !== undefined) return
-  const { path, spec: { shutdown } } = child
+  const {
+    path,
+    spec: { shutdown }
+  } = child
   if (shutdown === "infinity") return yield* Effect.asVoid(Fiber.await(fiber))
   if (shutdown === "brutal") return abandon()
   const done = yield* Effect.timeoutOption(Fiber.await(fiber), shutdown)

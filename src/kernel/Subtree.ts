@@ -54,9 +54,10 @@ export class ServicesMissing extends Schema.TaggedError<ServicesMissing>()("Serv
 export const make = (name: string, options: SubtreeOptions): Subtree => of(name, options, [])
 
 /** Adds a Layer after the others. It may need whatever they provide, and `Incarnation`. */
-export const child = <A, E, RIn>(id: string, layer: Layer.Layer<A, E, RIn>, options: ChildOptions = {}) =>
-<Out, R>(self: Subtree<Out, R>): Subtree<Out | A, R | Exclude<RIn, Out | Incarnation | Scope.Scope>> =>
-  of(self.name, self.options, [...self.members, { id, layer, options }])
+export const child =
+  <A, E, RIn>(id: string, layer: Layer.Layer<A, E, RIn>, options: ChildOptions = {}) =>
+  <Out, R>(self: Subtree<Out, R>): Subtree<Out | A, R | Exclude<RIn, Out | Incarnation | Scope.Scope>> =>
+    of(self.name, self.options, [...self.members, { id, layer, options }])
 
 /** Starts the children in order. The subtree lives until the Scope closes or its `exit` fails. */
 export const start = Effect.fn("Subtree.start")(function* <Out, R>(subtree: Subtree<Out, R>) {

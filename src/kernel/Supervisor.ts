@@ -68,10 +68,13 @@ export const make = Effect.fn("Supervisor.make")(function* <R = never>(options: 
   const context = ownContext(yield* Effect.context<R>())
   const family = new Family<R>({ ...rulesOf(options), host, path: pathIn(host, options.name), context, scope })
   const detach = host?.attach(branchOf(family))
-  const close = Effect.andThen(family.close, Effect.sync(() => {
-    Deferred.doneUnsafe(family.exhausted, Exit.interrupt())
-    detach?.()
-  }))
+  const close = Effect.andThen(
+    family.close,
+    Effect.sync(() => {
+      Deferred.doneUnsafe(family.exhausted, Exit.interrupt())
+      detach?.()
+    })
+  )
   yield* Scope.addFinalizer(scope, close)
   family.boot(children)
   yield* Effect.onInterrupt(Deferred.await(family.booted), () => close)

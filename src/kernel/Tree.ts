@@ -84,7 +84,11 @@ export const pathIn = (host: Host | undefined, name: string): string => {
 /** The name of the child of `parent` on the way to `path`; undefined when `path` is not below `parent`. */
 export const childOnPath = (parent: string, path: string): string | undefined => {
   if (!path.startsWith(`${parent}/`)) return undefined
-  return path.slice(parent.length + 1).split("/", 1)[0]?.replaceAll("%2F", "/").replaceAll("%25", "%")
+  return path
+    .slice(parent.length + 1)
+    .split("/", 1)[0]
+    ?.replaceAll("%2F", "/")
+    .replaceAll("%25", "%")
 }
 
 /** A child's own node joined with the supervisors made inside it. */

@@ -49,9 +49,6 @@ export const follow = (
           ? Stream.succeed(pass(signal.event))
           : Stream.map(history(session, position.seen), pass)
       }
-      return Stream.concat(
-        Stream.map(history(session, after), pass),
-        Stream.flatMap(Stream.fromQueue(queue), live)
-      )
+      return Stream.concat(Stream.map(history(session, after), pass), Stream.flatMap(Stream.fromQueue(queue), live))
     })
   )

@@ -178,10 +178,11 @@ const replied = (
   turn: TurnState,
   { content, finishReason }: NewSessionEventOf<"ModelReplied">
 ): SessionState => {
-  const calls = content.flatMap((part): ReadonlyArray<CallState> =>
-    part.type === "tool-call" && part.providerExecuted !== true
-      ? [{ id: part.id as CallId, tool: part.name, input: part.params, status: "asked" }]
-      : []
+  const calls = content.flatMap(
+    (part): ReadonlyArray<CallState> =>
+      part.type === "tool-call" && part.providerExecuted !== true
+        ? [{ id: part.id as CallId, tool: part.name, input: part.params, status: "asked" }]
+        : []
   )
   return {
     ...state,
@@ -236,10 +237,11 @@ const withCall = (state: SessionState, turn: TurnState, id: CallId, change: Part
 })
 
 const spoken = ({ preceding, text }: WaitingMessage): ReadonlyArray<Prompt.MessageEncoded> => [
-  ...preceding.map((prior): Prompt.MessageEncoded =>
-    prior.role === "system"
-      ? { role: "system", content: prior.text }
-      : { role: prior.role, content: [{ type: "text", text: prior.text }] }
+  ...preceding.map(
+    (prior): Prompt.MessageEncoded =>
+      prior.role === "system"
+        ? { role: "system", content: prior.text }
+        : { role: prior.role, content: [{ type: "text", text: prior.text }] }
   ),
   { role: "user", content: [{ type: "text", text }] }
 ]

@@ -60,7 +60,11 @@ const make = () => {
     watch: (id) =>
       Effect.acquireRelease(
         Effect.map(Queue.sliding<Signal>(capacity), (queue) => join(id, queue)),
-        (queue) => Effect.andThen(Queue.shutdown(queue), Effect.sync(() => leave(id, queue)))
+        (queue) =>
+          Effect.andThen(
+            Queue.shutdown(queue),
+            Effect.sync(() => leave(id, queue))
+          )
       )
   })
 }

@@ -46,7 +46,8 @@ export class Tokens extends Context.Service<
   }
 >()("fiberclaw/tenants/Tokens") {
   /** Tokens in the service's own database; `admin` is the administrator's token. */
-  static readonly layerSql = (options: { readonly admin: Redacted.Redacted }) => Layer.effect(Tokens, make(options.admin))
+  static readonly layerSql = (options: { readonly admin: Redacted.Redacted }) =>
+    Layer.effect(Tokens, make(options.admin))
 }
 
 const Row = Schema.Struct({

@@ -79,9 +79,7 @@ describe("an orderly stop", () => {
   })
 
   it.effect("is quiet at once where nothing runs", () =>
-    Effect.gen(function* () {
-      yield* Directory.use(({ quiet }) => quiet)
-    }).pipe(Effect.provide(AgentWorld.layer()))
+    Directory.use(({ quiet }) => quiet).pipe(Effect.provide(AgentWorld.layer()))
   )
 })
 

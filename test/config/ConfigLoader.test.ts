@@ -80,15 +80,15 @@ describe("ConfigLoader", () => {
           "tenants/other/tenant.yaml": tenantYaml
         })
         assert.deepStrictEqual(lines, [
-          'fiberclaw.yaml:1:1: unknown key `htttp`, did you mean `http`?',
+          "fiberclaw.yaml:1:1: unknown key `htttp`, did you mean `http`?",
           'fiberclaw.yaml:2:8: drain: expected a time such as "30 seconds" or "500 millis", got "soon"',
-          'tenants/default/agents/main.yaml:1:1: missing key `instructions`',
+          "tenants/default/agents/main.yaml:1:1: missing key `instructions`",
           'tenants/default/agents/main.yaml:1:8: model: expected a model as provider/model, got "demo"',
-          'tenants/default/agents/main.yaml:2:1: unknown key `tool`, did you mean `tools`?',
+          "tenants/default/agents/main.yaml:2:1: unknown key `tool`, did you mean `tools`?",
           'tenants/default/agents/second.yaml:1:4: a second ":" on one line; ' +
             "put the value in quotes, or the mapping on lines of its own",
-          'tenants/default/tenant.yaml:1:1: missing key `name`',
-          'tenants/default/tenant.yaml:2:3: unknown key `agnets`, did you mean `agents`?',
+          "tenants/default/tenant.yaml:1:1: missing key `name`",
+          "tenants/default/tenant.yaml:2:3: unknown key `agnets`, did you mean `agents`?",
           'tenants/default/tenant.yaml:3:13: limits.sessions: expected a whole number, 1 or more, got "many"',
           "tenants/other/agents: the tenant has no agent; create main.yaml in it"
         ])
@@ -102,7 +102,7 @@ describe("ConfigLoader", () => {
         assert.strictEqual(
           error.message,
           `the configuration in ${error.directory} has 2 faults, the first: ${error.directory}/fiberclaw.yaml:1:1: ` +
-            'unknown key `a`; expected one of http, log, drain'
+            "unknown key `a`; expected one of http, log, drain"
         )
       })
     )
@@ -168,7 +168,7 @@ describe("the folder", () => {
         { "tenants/default/tenant.yml": tenantYaml, [main]: agentYaml },
         [
           "tenants/default: there is no tenant.yaml; create it, or remove the folder",
-          'tenants/default/tenant.yml: unknown file, did you mean `tenant.yaml`?'
+          "tenants/default/tenant.yml: unknown file, did you mean `tenant.yaml`?"
         ]
       ],
       [
@@ -209,7 +209,7 @@ describe("the folder", () => {
       [
         "a fiberclaw.yml",
         { ...minimal, "fiberclaw.yml": "" },
-        ['fiberclaw.yml: unknown file, did you mean `fiberclaw.yaml`?']
+        ["fiberclaw.yml: unknown file, did you mean `fiberclaw.yaml`?"]
       ],
       [
         "a file that is too large",

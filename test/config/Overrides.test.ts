@@ -31,7 +31,7 @@ describe("Overrides", () => {
       'environment variable FIBERCLAW_HOST: expected text that is not empty, got " "',
       'environment variable FIBERCLAW_PORT: expected a port number (0 to 65535), got "70000"',
       'environment variable FIBERCLAW_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, got "inf", ' +
-        'did you mean `info`?',
+        "did you mean `info`?",
       'flag --log-format: expected one of json, pretty, got "xml"'
     ])
     assert.deepStrictEqual(

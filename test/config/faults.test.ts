@@ -62,7 +62,7 @@ const cases: ReadonlyArray<Case> = [
     text: "name: ''\nproviders:\n  demo: { kind: scripted, apiKey: x }\n  Open AI: { kind: scripted }",
     faults: [
       '1:7: name: expected text that is not empty, got ""',
-      '3:27: unknown key `apiKey`; expected one of kind',
+      "3:27: unknown key `apiKey`; expected one of kind",
       `4:3: "Open AI" ${name}`
     ]
   },
@@ -71,7 +71,7 @@ const cases: ReadonlyArray<Case> = [
     text: `${tenantYaml}  a: { kind: antropic }\n  b: { kinds: scripted }\n  c: sk-secret\n  d: { kind: [x] }`,
     faults: [
       '4:14: providers.a.kind: expected one of anthropic, openai, scripted, got "antropic", did you mean `anthropic`?',
-      '5:6: missing key `providers.b.kind`; expected one of anthropic, openai, scripted',
+      "5:6: missing key `providers.b.kind`; expected one of anthropic, openai, scripted",
       "6:6: providers.c: expected a mapping, got a single value",
       "7:14: providers.d.kind: expected one of anthropic, openai, scripted, got a list"
     ]
@@ -85,8 +85,8 @@ const cases: ReadonlyArray<Case> = [
     file: tenant,
     text: `${tenantYaml}  a:\n    kind: anthropic\n    apikey: sk-secret\n    baseUrl: ftp://x\n    retry: { attempts: 0 }`,
     faults: [
-      '5:5: missing key `providers.a.apiKey`',
-      '6:5: unknown key `apikey`, did you mean `apiKey`?',
+      "5:5: missing key `providers.a.apiKey`",
+      "6:5: unknown key `apikey`, did you mean `apiKey`?",
       '7:14: providers.a.baseUrl: expected an http or https URL without a user or password in it, got "ftp://x"',
       "8:24: providers.a.retry.attempts: expected a whole number, 1 or more, got 0"
     ]
@@ -109,7 +109,7 @@ const cases: ReadonlyArray<Case> = [
     faults: [
       "5:6: channels.d is enabled but has no token; set channels.d.token",
       '5:30: channels.d.agent: expected an agent of this tenant (one of main), got "mian", did you mean `main`?',
-      '6:6: missing key `channels.e.agent`',
+      "6:6: missing key `channels.e.agent`",
       '7:14: channels.f.kind: expected one of discord, got "irc"'
     ]
   },
@@ -152,7 +152,7 @@ const cases: ReadonlyArray<Case> = [
       "2:15: environment variable CMD is not set; set it, or give a default as in ${NAME:-default}"
     ]
   },
-  { file: main, text: "", faults: ['1:1: missing key `model`', '1:1: missing key `instructions`'] }
+  { file: main, text: "", faults: ["1:1: missing key `model`", "1:1: missing key `instructions`"] }
 ]
 
 describe("a wrong file", () => {

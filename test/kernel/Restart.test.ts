@@ -35,12 +35,13 @@ describe("Restart.decide", () => {
     assert.deepStrictEqual(decide(situation({ restart, ending, dynamic: true })), removed)
   })
 
-  it.each([["one_for_one", "one"], ["one_for_all", "all"], ["rest_for_one", "rest"]] as const)(
-    "%s restarts %s",
-    (strategy, which) => {
-      assert.deepStrictEqual(decide(situation({ strategy })), { _tag: "Restart", which, restarts: [10_000] })
-    }
-  )
+  it.each([
+    ["one_for_one", "one"],
+    ["one_for_all", "all"],
+    ["rest_for_one", "rest"]
+  ] as const)("%s restarts %s", (strategy, which) => {
+    assert.deepStrictEqual(decide(situation({ strategy })), { _tag: "Restart", which, restarts: [10_000] })
+  })
 
   const budget: ReadonlyArray<readonly [string, ReadonlyArray<number>, Decision["_tag"]]> = [
     ["the last allowed restart", [9_500], "Restart"],
@@ -80,32 +81,38 @@ describe("Restart.decide", () => {
 
 describe("Restart.affected", () => {
   const children = ["a", "b", "c"]
-  it.each(
-    [["one", ["b"]], ["all", ["a", "b", "c"]], ["rest", ["b", "c"]]] as const
-  )("%s takes along %j", (which, expected) => {
+  it.each([
+    ["one", ["b"]],
+    ["all", ["a", "b", "c"]],
+    ["rest", ["b", "c"]]
+  ] as const)("%s takes along %j", (which, expected) => {
     assert.deepStrictEqual(affected(which, children, "b"), [...expected])
   })
 })
 
 describe("Restart.intentAfter", () => {
-  it.each(
-    [
-      ["up", "permanent", "up"],
-      ["up", "temporary", "finished"],
-      ["finished", "transient", "up"],
-      ["finished", "temporary", "finished"],
-      ["paused", "permanent", "paused"],
-      ["parked", "permanent", "parked"],
-      ["stopped", "transient", "stopped"]
-    ] as const
-  )("a child that was %s and is %s is then %s", (intent, restart, expected) => {
+  it.each([
+    ["up", "permanent", "up"],
+    ["up", "temporary", "finished"],
+    ["finished", "transient", "up"],
+    ["finished", "temporary", "finished"],
+    ["paused", "permanent", "paused"],
+    ["parked", "permanent", "parked"],
+    ["stopped", "transient", "stopped"]
+  ] as const)("a child that was %s and is %s is then %s", (intent, restart, expected) => {
     assert.strictEqual(intentAfter(intent, restart), expected)
   })
 })
 
 describe("Restart.delay", () => {
   const backoff = { base: 100, cap: 1000 }
-  const steps = [[1, 100], [2, 200], [4, 800], [5, 1000], [60, 1000]] as const
+  const steps = [
+    [1, 100],
+    [2, 200],
+    [4, 800],
+    [5, 1000],
+    [60, 1000]
+  ] as const
   it.each(steps)("doubles up to the cap: attempt %i", (attempt, step) => {
     assert.strictEqual(delay(backoff, attempt, 0), step / 2)
     assert.isBelow(delay(backoff, attempt, 0.999), step)

@@ -59,7 +59,7 @@ const play = Effect.fnUntraced(function* ({ actions, backingOff, ...rules }: typ
       strategy: rules.strategy,
       parkExhausted: rules.parkExhausted,
       intensity: { restarts: 3, within: "30 seconds" },
-      ...backingOff && { backoff: { base: "1 second", cap: "10 seconds" } },
+      ...(backingOff && { backoff: { base: "1 second", cap: "10 seconds" } }),
       children: [
         troupe.child("a", part(rules.restart)),
         troupe.child("b", part(rules.restart)),

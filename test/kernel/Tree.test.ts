@@ -8,7 +8,7 @@ import { layer, Troupe, turn } from "./Troupe.ts"
 
 const rules = { strategy: "one_for_one", intensity: { restarts: 3, within: "1 minute" } } as const
 
-const host = (path: string) => ({ path, attach: () => () => {} })
+const host = (path: string) => ({ path, attach: () => () => undefined })
 
 describe("Tree", () => {
   it("puts a supervisor below the child it is made in, unless it is called the same", () => {
@@ -51,9 +51,7 @@ describe("Tree", () => {
           {
             ...node,
             path: "root/agents",
-            children: [
-              { ...leaf, path: "root/agents/main", restarts: 1, since: at, lastExit }
-            ]
+            children: [{ ...leaf, path: "root/agents/main", restarts: 1, since: at, lastExit }]
           },
           {
             ...leaf,
@@ -63,7 +61,8 @@ describe("Tree", () => {
         ]
       })
       assert.deepStrictEqual(yield* Schema.decodeUnknownEffect(NodeSnapshot)(snapshot), snapshot)
-    }).pipe(Effect.provide(layer)))
+    }).pipe(Effect.provide(layer))
+  )
 
   it.effect("drops a nested supervisor when its child ends", () =>
     Effect.gen(function* () {
@@ -72,7 +71,8 @@ describe("Tree", () => {
       assert.strictEqual((yield* root.snapshot).children[0]?.children.length, 1)
       yield* root.stopChild("a")
       assert.strictEqual((yield* root.snapshot).children[0]?.children.length, 0)
-    }))
+    })
+  )
 
   it.effect("acts on a node by its path", () =>
     Effect.gen(function* () {
@@ -86,8 +86,12 @@ describe("Tree", () => {
       yield* root.locate("root/agents")?.stop ?? Effect.void
       assert.deepStrictEqual(turn(diary), ["-c", "-a/b"])
       const nowhere = ["root", "root/agents/c", "root/x/y", "other/x", "root/nobody"]
-      assert.deepStrictEqual(nowhere.filter((path) => root.locate(path) !== undefined), [])
-    }).pipe(Effect.provide(layer)))
+      assert.deepStrictEqual(
+        nowhere.filter((path) => root.locate(path) !== undefined),
+        []
+      )
+    }).pipe(Effect.provide(layer))
+  )
 
   it.effect("does not run children inside the span their supervisor was made in", () =>
     Effect.gen(function* () {
@@ -96,5 +100,6 @@ describe("Tree", () => {
       const children = [worker({ id: "a", restart: "temporary", run })]
       yield* Effect.withSpan(Supervisor.make({ ...rules, name: "root", children }), "boot")
       assert.deepStrictEqual(parents, ["None"])
-    }))
+    })
+  )
 })

@@ -18,15 +18,18 @@ export interface Part extends ChildOptions {
   readonly release?: (nth: number) => Effect.Effect<void>
 }
 
-export class Troupe extends Context.Service<Troupe, {
-  /** `+a` when a has begun to start, `-a` when it is released. */
-  readonly diary: Array<string>
-  readonly logs: Array<Entry>
-  child(id: string, part?: Part): ChildSpec
-  crash(id: string, error?: unknown): Effect.Effect<void>
-  die(id: string, defect: unknown): Effect.Effect<void>
-  finish(id: string): Effect.Effect<void>
-}>()("test/kernel/Troupe") {}
+export class Troupe extends Context.Service<
+  Troupe,
+  {
+    /** `+a` when a has begun to start, `-a` when it is released. */
+    readonly diary: Array<string>
+    readonly logs: Array<Entry>
+    child(id: string, part?: Part): ChildSpec
+    crash(id: string, error?: unknown): Effect.Effect<void>
+    die(id: string, defect: unknown): Effect.Effect<void>
+    finish(id: string): Effect.Effect<void>
+  }
+>()("test/kernel/Troupe") {}
 
 const make = Effect.sync(() => {
   const diary: Array<string> = []
@@ -44,8 +47,14 @@ const make = Effect.sync(() => {
       counts.set(id, nth)
       const ended = Deferred.makeUnsafe<void, unknown>()
       ends.set(id, ended)
-      const leave = Effect.andThen(part.release?.(nth) ?? Effect.void, Effect.sync(() => diary.push(`-${id}`)))
-      yield* Effect.acquireRelease(Effect.sync(() => diary.push(`+${id}`)), () => leave)
+      const leave = Effect.andThen(
+        part.release?.(nth) ?? Effect.void,
+        Effect.sync(() => diary.push(`-${id}`))
+      )
+      yield* Effect.acquireRelease(
+        Effect.sync(() => diary.push(`+${id}`)),
+        () => leave
+      )
       if (part.start !== undefined) yield* part.start(nth)
       return Deferred.await(ended)
     })
@@ -62,19 +71,21 @@ const make = Effect.sync(() => {
 export const settle = Effect.repeat(Effect.yieldNow, { times: 50 })
 
 /** A fresh troupe whose log goes into its diary. */
-export const layer = Layer.unwrap(Effect.gen(function* () {
-  const logs: Array<Entry> = []
-  const logger = Logger.make(({ fiber, logLevel, message }) => {
-    const [first] = Array.isArray(message) ? message : [message]
-    logs.push({ message: first, level: logLevel, annotations: fiber.getRef(References.CurrentLogAnnotations) })
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const logs: Array<Entry> = []
+    const logger = Logger.make(({ fiber, logLevel, message }) => {
+      const [first] = Array.isArray(message) ? message : [message]
+      logs.push({ message: first, level: logLevel, annotations: fiber.getRef(References.CurrentLogAnnotations) })
+    })
+    const troupe = yield* make
+    return Layer.mergeAll(
+      Layer.succeed(Troupe, Troupe.of({ ...troupe, logs })),
+      Logger.layer([logger]),
+      Layer.succeed(References.MinimumLogLevel, "Debug")
+    )
   })
-  const troupe = yield* make
-  return Layer.mergeAll(
-    Layer.succeed(Troupe, Troupe.of({ ...troupe, logs })),
-    Logger.layer([logger]),
-    Layer.succeed(References.MinimumLogLevel, "Debug")
-  )
-}))
+)
 
 /** Empties the diary and returns what was in it. */
 export const turn = (diary: Array<string>): ReadonlyArray<string> => diary.splice(0)
