@@ -4,7 +4,12 @@
  * Strategy one_for_one with backoff, 10 restarts in a minute: an agent that cannot stay up takes its tenant's
  * subtree down with it, whose own supervisor decides.
  */
-import { Effect, Fiber, FiberSet, Layer, Option, Result } from "effect"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import type { AgentId } from "../domain/Ids.ts"
 import { worker } from "../kernel/ChildSpec.ts"
@@ -72,6 +77,7 @@ const make = Effect.fnUntraced(function* () {
       Effect.map(registry.find(post.id), (serving) => statusOf(post, Option.isSome(serving), tenant.generation))
     ),
     definition: (id) => posts.get(id)?.definition,
+    current: (id) => registry.find(id),
     serving: (id) => Effect.suspend(() => (posts.has(id) ? registry.awaiting(id) : new AgentUnknown({ agent: id })))
   })
 })

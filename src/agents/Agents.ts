@@ -4,7 +4,9 @@
  * An agent is a definition and the supervised child that serves it. Work of a turn runs inside the serving
  * incarnation: when that one dies, the work dies with it, visibly, and the turn is resumed with the next.
  */
-import { Context, type Effect, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import type { Effect, Option } from "effect"
 import type { Tool as AiTool } from "effect/ai"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import { AgentId } from "../domain/Ids.ts"
@@ -54,6 +56,8 @@ export class Agents extends Context.Service<
     readonly all: Effect.Effect<ReadonlyArray<AgentStatus>>
     /** The definition of an agent, whether or not it is being served now. */
     definition(id: AgentId): AgentConfig | undefined
+    /** The incarnation that serves now, if one does. */
+    current(id: AgentId): Effect.Effect<Option.Option<ServingAgent>>
     /** The incarnation that serves now; waits for the next one while the agent restarts. */
     serving(id: AgentId): Effect.Effect<ServingAgent, AgentUnknown>
   }

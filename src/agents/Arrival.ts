@@ -1,5 +1,5 @@
 /** What a message that arrives means for the session it arrives in. Pure. */
-import { Result } from "effect"
+import * as Result from "effect/Result"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import type { AgentId, TurnId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"

@@ -4,7 +4,9 @@
  * Whoever has something to say to a session says it here, without knowing whether the session sleeps as rows on
  * disk, runs on this node or on another. What is accepted is on disk.
  */
-import { Context, type Effect, type Option, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import type { Effect, Option } from "effect"
 import type { Verdict } from "../domain/Approval.ts"
 import { AgentId, type ApprovalId, SessionId, type TurnId } from "../domain/Ids.ts"
 import type { PriorMessage } from "../domain/SessionEvent.ts"

@@ -6,16 +6,20 @@
  * wakes every session with an unfinished turn.
  */
 import { randomUUID } from "node:crypto"
-import { Effect, Layer, Option, RcMap, Result } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as RcMap from "effect/RcMap"
+import * as Result from "effect/Result"
 import type { SessionId } from "../domain/Ids.ts"
 import { TurnId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { Incarnation } from "../kernel/Incarnation.ts"
-import type { SessionState } from "../sessions/SessionLog.ts"
+import { foldAll, type SessionState } from "../sessions/SessionLog.ts"
 import { type AppendConflict, type DuplicateMessage, SessionStore, StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Tenant } from "../tenants/Tenant.ts"
-import { Agents, type AgentUnknown } from "./Agents.ts"
+import { Agents, type AgentUnknown, type ServingAgent } from "./Agents.ts"
 import { type Arrived, arrive, cancel } from "./Arrival.ts"
 import {
   type Accepted,
@@ -27,7 +31,8 @@ import {
   type SessionTaken,
   SessionUnknown
 } from "./Directory.ts"
-import { open, type Session } from "./Session.ts"
+import { open, type Session, type Step } from "./Session.ts"
+import { firstStep } from "./SessionFiber.ts"
 import * as SessionSupervisor from "./SessionSupervisor.ts"
 
 /** How long a session nobody speaks to stays in memory. */
@@ -46,7 +51,11 @@ type Refusal = SessionLimitReached | AgentUnknown | AgentMissing | SessionTaken
 interface Decision<A> {
   readonly events: ReadonlyArray<NewSessionEvent>
   readonly value: A
+  /** The part of `events` that whoever serves the session is to begin with. */
+  readonly handover?: Step | undefined
 }
+
+type Taken = Decision<Result.Result<Arrived, Refusal>>
 
 const make = Effect.fnUntraced(function* () {
   const store = yield* SessionStore
@@ -61,14 +70,15 @@ const make = Effect.fnUntraced(function* () {
     Effect.scoped(Effect.flatMap(RcMap.get(sessions, id), (session) => Effect.andThen(session.ready, use(session))))
 
   /** Decides, appends and wakes as one step that is never left half done. */
-  const tell = <A>(session: Session, decide: (state: SessionState) => Decision<A>) => {
+  const tell = <A>(session: Session, decide: (state: SessionState, now: number) => Decision<A>) => {
     let claimed = false
-    const committed = () => {
-      claimed = supervisor.claim(session)
-    }
     return session
-      .transact((state) => {
-        const { events, value } = decide(state)
+      .transact((state, now) => {
+        const { events, handover, value } = decide(state, now)
+        const committed = () => {
+          claimed = supervisor.claim(session)
+          if (claimed) session.handover = handover
+        }
         return events.length === 0 ? { events, value } : { events, value, committed }
       })
       .pipe(
@@ -79,25 +89,47 @@ const make = Effect.fnUntraced(function* () {
       )
   }
 
+  const agentFor = (session: Session, message: Incoming) => {
+    const id = message.agent ?? session.state().agent
+    return id === undefined ? Effect.succeedNone : agents.current(id)
+  }
+
+  /** A turn that can begin at once is announced with its message: one commit instead of two. */
+  const opening = (
+    session: Session,
+    state: SessionState,
+    arrival: ReadonlyArray<NewSessionEvent>,
+    agent: Option.Option<ServingAgent>,
+    now: number
+  ): Step | undefined => {
+    const atRest = session.phase === "resting" && state.turn === undefined && state.waiting.length === 0
+    if (!atRest || Option.isNone(agent) || drain.refusing() || !supervisor.hasRoom()) return undefined
+    return firstStep(session, foldAll(state, arrival), agent.value, now)
+  }
+
   const accept = Effect.fn("Directory.accept")(
     function* (message: Incoming) {
       if (drain.refusing()) return yield* new Draining()
       const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
       let counted = 0
-      const take = (state: SessionState): Decision<Result.Result<Arrived, Refusal>> => {
-        const isNew = state.seq === 0 && counted === 0
-        const arrived: Result.Result<Arrived, Refusal> =
-          isNew && count >= limits.sessions
-            ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
-            : arrive(state, message, fresh, agents.definition)
-        if (Result.isFailure(arrived)) return { events: [], value: arrived }
-        // Counted before it is on disk, so that messages which arrive together do not exceed the limit.
-        if (isNew) count += ++counted
-        return { events: arrived.success.events, value: arrived }
-      }
-      const told = yield* spokenTo(message.session, (session) => tell(session, take)).pipe(
-        Effect.onError(() => Effect.sync(() => (count -= counted)))
-      )
+      const take =
+        (session: Session, agent: Option.Option<ServingAgent>) =>
+        (state: SessionState, now: number): Taken => {
+          const isNew = state.seq === 0 && counted === 0
+          const arrived: Result.Result<Arrived, Refusal> =
+            isNew && count >= limits.sessions
+              ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
+              : arrive(state, message, fresh, agents.definition)
+          if (Result.isFailure(arrived)) return { events: [], value: arrived }
+          const { events } = arrived.success
+          // Counted before it is on disk, so that messages which arrive together do not exceed the limit.
+          if (isNew) count += ++counted
+          const handover = opening(session, state, events, agent, now)
+          return { events: [...events, ...(handover?.plan.events ?? [])], value: arrived, handover }
+        }
+      const told = yield* spokenTo(message.session, (session) =>
+        Effect.flatMap(agentFor(session, message), (agent) => tell(session, take(session, agent)))
+      ).pipe(Effect.onError(() => Effect.sync(() => (count -= counted))))
       const { seq, turn } = yield* Effect.fromResult(told)
       return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
     },

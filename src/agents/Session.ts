@@ -4,7 +4,11 @@
  * Appends of one session are made one after the other, each decided on the state the previous one left; an
  * event is part of the state only once it is on disk.
  */
-import { type Cause, Clock, Effect, Queue, Semaphore } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Semaphore from "effect/Semaphore"
+import type { Cause } from "effect"
 import type { SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
 import {
@@ -15,6 +19,7 @@ import {
 } from "../sessions/SessionStore.ts"
 import { empty, fold, foldAll, type SessionState } from "../sessions/SessionLog.ts"
 import { Signals } from "../telemetry/Signals.ts"
+import type { Plan } from "./TurnPlan.ts"
 
 /** What a transaction appends, what it answers, and what it does at once when the events are on disk. */
 export interface Transaction<A> {
@@ -37,6 +42,8 @@ export interface Session {
   readonly state: () => SessionState
   /** Whether a fiber serves it; changed only inside `transact` or by that fiber. */
   phase: Phase
+  /** A step that was appended together with what woke the session: whoever serves it next begins with its acts. */
+  handover: Step | undefined
   /** What its fiber waits on: things that happened outside, or just a ring of the bell. */
   readonly inbox: Queue.Queue<Happening>
   /**
@@ -49,6 +56,12 @@ export interface Session {
     { readonly value: A; readonly appended: ReadonlyArray<SessionEvent> },
     AppendConflict | DuplicateMessage | StoreUnavailable
   >
+}
+
+/** What was planned and is on disk, and the sequence number of its `ModelCalled`, if it has one. */
+export interface Step {
+  readonly plan: Plan
+  readonly called: number
 }
 
 /** Something the session's fiber has to look at. */
@@ -99,6 +112,7 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
     ready: Effect.suspend(() => (isRead ? Effect.void : Semaphore.withPermits(lock, 1)(catchUp))),
     state: () => state,
     phase: "resting",
+    handover: undefined,
     inbox,
     transact: (decide) =>
       attempt(decide).pipe(

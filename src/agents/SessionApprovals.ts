@@ -4,7 +4,10 @@
  * Nobody's answer is an answer too: what nobody settles in time is settled here as expired, also when its time
  * ran out while the service was down.
  */
-import { Clock, Effect, Layer, Option } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { Approvals } from "../approvals/Approvals.ts"
 import { type Approval, ApprovalAlreadySettled, ApprovalUnknown, type Settlement } from "../domain/Approval.ts"
 import type { ApprovalId } from "../domain/Ids.ts"

@@ -4,12 +4,18 @@
  * It plans, appends, acts, and goes on with what its acts report. It ends when the session is at rest: nothing
  * to say, or only a person to wait for. It may die anywhere: the next one reads the log and goes on.
  */
-import { Cause, Duration, Effect, Exit, FiberMap, Queue, Schedule } from "effect"
-import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberMap from "effect/FiberMap"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import type { SessionState } from "../sessions/SessionLog.ts"
 import { StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Agents, type ServingAgent } from "./Agents.ts"
-import type { Happening, Session, Transaction } from "./Session.ts"
+import type { Happening, Session, Step, Transaction } from "./Session.ts"
 import { type Act, type Circumstances, type Plan, plan } from "./TurnPlan.ts"
 import { TurnRunner } from "./TurnRunner.ts"
 import { type Policy, underWay } from "./TurnStep.ts"
@@ -19,10 +25,10 @@ type Server = { readonly agent?: ServingAgent; readonly policy: Policy }
 
 /** Serves the session until it is at rest. While `draining`, no turn starts. */
 export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session, draining: () => boolean) {
-  const runner = yield* TurnRunner
   const acts = yield* FiberMap.make<string>()
   yield* Queue.clear(session.inbox)
-  yield* patiently(session.transact((state) => ({ events: resumption(state), value: undefined })))
+  let handed = takeHandover(session)
+  if (handed === undefined) yield* patiently(session.transact(resumption))
   let happened: ReadonlyArray<NewSessionEvent> = []
   for (;;) {
     if (session.state().turn?.cancelling !== undefined) {
@@ -30,27 +36,65 @@ export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session
       happened = [...happened, ...(yield* events(yield* Queue.clear(session.inbox)))]
     }
     const server = yield* serverOf(session.state())
-    const { appended, value } = yield* patiently(
-      session.transact((state, now) => next(session, state, happened, server, draining(), now))
-    )
-    yield* Effect.forEach(appended, tell, { discard: true })
-    if (value.rest === "Rest") return
-    const called = appended.findLast((event) => event.type === "ModelCalled")?.seq ?? 0
-    for (const act of value.acts) {
-      if (server.agent === undefined) continue
-      yield* server.agent.run(runner.perform(session, server.agent, act, called)).pipe(
-        Effect.onExit((exit) => Queue.offer(session.inbox, report(exit))),
-        Effect.exit,
-        FiberMap.run(acts, key(act), { startImmediately: true })
-      )
-    }
-    if (value.rest === "Ended") yield* FiberMap.clear(acts)
-    happened = value.rest === "Ended" ? [] : yield* events(yield* Queue.takeAll(session.inbox))
+    const step = handed ?? (yield* advance(session, happened, server, draining))
+    yield* Effect.forEach(step.plan.events, tell, { discard: true })
+    if (step.plan.rest === "Rest") return
+    yield* begin(session, acts, step, server)
+    if (step.plan.rest === "Ended") yield* FiberMap.clear(acts)
+    // What came in since the handover was planned has not been looked at yet.
+    const atOnce = handed !== undefined || step.plan.rest === "Ended"
+    happened = atOnce ? [] : yield* events(yield* Queue.takeAll(session.inbox))
+    handed = undefined
   }
 }, Effect.scoped)
 
+/** The first step of a turn that begins with the last event of `state`, in a session that nobody serves. */
+export const firstStep = (session: Session, state: SessionState, agent: ServingAgent, now: number): Step => {
+  const planned = plan(state, [], agent.policy, circumstances(session, agent, now))
+  return { plan: planned, called: calledAt(state.seq, planned.events) }
+}
+
+const takeHandover = (session: Session): Step | undefined => {
+  const { handover } = session
+  session.handover = undefined
+  return handover
+}
+
+const advance = Effect.fnUntraced(function* (
+  session: Session,
+  happened: ReadonlyArray<NewSessionEvent>,
+  server: Server,
+  draining: () => boolean
+) {
+  const { value } = yield* patiently(
+    session.transact((state, now) => next(session, state, happened, server, draining(), now))
+  )
+  return value
+})
+
+const begin = Effect.fnUntraced(function* (
+  session: Session,
+  acts: FiberMap.FiberMap<string>,
+  { called, plan }: Step,
+  { agent }: Server
+) {
+  if (agent === undefined) return
+  const runner = yield* TurnRunner
+  for (const act of plan.acts) {
+    yield* agent.run(runner.perform(session, agent, act, called)).pipe(
+      Effect.onExit((exit) => Queue.offer(session.inbox, report(exit))),
+      Effect.exit,
+      FiberMap.run(acts, key(act), { startImmediately: true })
+    )
+  }
+})
+
+/** The sequence number of the last `ModelCalled` of events that follow `seq`. */
+const calledAt = (seq: number, appended: ReadonlyArray<NewSessionEvent>): number =>
+  seq + 1 + appended.findLastIndex((event) => event.type === "ModelCalled")
+
 /** What an operator wants to know of every turn. */
-const tell = (event: SessionEvent) => {
+const tell = (event: NewSessionEvent) => {
   switch (event.type) {
     case "TurnStarted":
       return Effect.annotateLogs(Effect.logDebug("turn started"), { turn: event.turn, agent: event.agent })
@@ -90,15 +134,15 @@ const next = (
   { agent, policy }: Server,
   draining: boolean,
   now: number
-): Transaction<Plan> => {
+): Transaction<Step> => {
   const starts = !draining || state.turn !== undefined
-  const value: Plan = starts
+  const planned: Plan = starts
     ? plan(state, happened, policy, circumstances(session, agent, now))
     : { events: [], acts: [], rest: "Rest" }
   const committed = () => {
-    if (value.rest === "Rest") session.phase = "resting"
+    if (planned.rest === "Rest") session.phase = "resting"
   }
-  return { events: value.events, value, committed }
+  return { events: planned.events, value: { plan: planned, called: calledAt(state.seq, planned.events) }, committed }
 }
 
 const circumstances = (session: Session, agent: ServingAgent | undefined, now: number): Circumstances => ({
@@ -109,8 +153,10 @@ const circumstances = (session: Session, agent: ServingAgent | undefined, now: n
   now
 })
 
-const resumption = (state: SessionState): ReadonlyArray<NewSessionEvent> =>
-  state.turn !== undefined && underWay(state) ? [{ type: "TurnResumed", turn: state.turn.id }] : []
+const resumption = (state: SessionState): Transaction<void> => ({
+  events: state.turn !== undefined && underWay(state) ? [{ type: "TurnResumed", turn: state.turn.id }] : [],
+  value: undefined
+})
 
 const key = (act: Act) => (act._tag === "CallModel" ? "model" : `tool ${act.call.id}`)
 

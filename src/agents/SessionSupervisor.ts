@@ -4,7 +4,14 @@
  * Strategy one_for_one, dynamic, with backoff. 100 restarts in a minute, then the tenant's supervisor decides;
  * one session alone cannot use that up, as a turn that keeps being cut off is given up by itself.
  */
-import { Cause, Duration, Effect, Exit, Latch, Queue, RcMap, Semaphore } from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import * as RcMap from "effect/RcMap"
+import * as Semaphore from "effect/Semaphore"
 import type { SessionId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../kernel/ChildSpec.ts"
 import { Drain } from "../kernel/Drain.ts"
@@ -20,6 +27,8 @@ export interface SessionSupervisor {
   claim(session: Session): boolean
   /** Starts a claimed session, or rings for whoever serves it. */
   wake(session: Session, claimed: boolean): Effect.Effect<void>
+  /** Whether a turn that begins now need not wait for others. */
+  hasRoom(): boolean
   /** How many sessions are being served. */
   readonly active: () => number
   /** Waits until none is. */
@@ -99,6 +108,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     },
     wake: (session, claimed) =>
       claimed ? begin(session) : Effect.asVoid(Queue.offer(session.inbox, { _tag: "Bell" })),
+    hasRoom: () => serving.size < tenant.definition.config.limits.concurrentTurns,
     active: () => serving.size,
     quiet: quiet.await
   } satisfies SessionSupervisor as SessionSupervisor

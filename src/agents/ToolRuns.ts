@@ -2,7 +2,10 @@
  * The tool calls that run now: each is a temporary child of the tenant's `tools` supervisor, in its own Scope,
  * visible in the tree and gone when it ends.
  */
-import { Context, Deferred, Effect, Layer } from "effect"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { worker } from "../kernel/ChildSpec.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
 import type { PreparedCall, ToolContext } from "../tools/Tool.ts"

@@ -5,7 +5,7 @@
  * Pure. Ids made here are derived from the turn, so that the same turn records the same ids however often it is
  * resumed.
  */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import type { ApprovalId, CallId, TurnId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import type { EffectClass } from "../domain/ToolEffect.ts"

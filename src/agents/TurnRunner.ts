@@ -4,7 +4,12 @@
  * A model call streams its text to the live bus and ends as one `ModelReplied`, or ends the turn with the
  * provider's reason. A tool call always ends as one `ToolReturned`.
  */
-import { Context, Effect, Layer, Result, Schema, Stream } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Prompt from "effect/ai/Prompt"
 import * as Response from "effect/ai/Response"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"

@@ -3,7 +3,10 @@
  *
  * A caller whose token is bound to a tenant learns nothing of the others: to it they do not exist.
  */
-import { Context, Effect, Layer, Option } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import * as HttpApiSecurity from "effect/http-api/HttpApiSecurity"
 import { type Caller, includes, type Role, reaches } from "../domain/Access.ts"

@@ -4,7 +4,9 @@
  * Both need a token, as everything does. A browser cannot be made to send a bearer token with the address of a page,
  * so here, and only here, the token is also taken as the password of HTTP's own dialogue, for any user name.
  */
-import { Effect, Layer, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"

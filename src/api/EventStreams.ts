@@ -4,7 +4,7 @@
  * The headers go out at once, also while there is nothing to tell; a comment every 15 seconds keeps proxies from
  * cutting a quiet stream, and tells the service when the client is gone.
  */
-import { Stream } from "effect"
+import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 /** Less than the idle time-outs of common proxies (nginx `proxy_read_timeout`: 60 seconds). */

@@ -6,7 +6,10 @@
  * and without a stack trace.
  */
 import { isIP } from "node:net"
-import { ByteSize, Cause, Effect, Result } from "effect"
+import * as ByteSize from "effect/ByteSize"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as HttpIncomingMessage from "effect/http/HttpIncomingMessage"
 import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"

@@ -4,7 +4,7 @@
  * Requests are decoded for what decides the answer; everything else a client may send (temperature, seed, tools
  * of its own, …) is accepted and ignored, as agents bring their own.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Authorization } from "./Access.ts"

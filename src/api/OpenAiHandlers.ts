@@ -3,7 +3,11 @@
  * ends. The turn belongs to the session: a client that goes away does not cancel it.
  */
 import { createHash, randomUUID } from "node:crypto"
-import { Clock, Effect, Option, Schema, Stream } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"

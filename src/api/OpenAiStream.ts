@@ -2,7 +2,7 @@
  * A turn's answer as OpenAI's chunks: each text as it comes, nothing twice and nothing missing at the end, then
  * the finish, the usage if asked for, and `[DONE]`.
  */
-import { Stream } from "effect"
+import * as Stream from "effect/Stream"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
 import type { Frame } from "./EventStreams.ts"

@@ -1,5 +1,5 @@
 /** Conversations: say something, read the log, follow it live, stop a turn. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"

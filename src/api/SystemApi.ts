@@ -1,5 +1,5 @@
 /** Is it alive, is it well, what is in it: the calls about the service itself. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"

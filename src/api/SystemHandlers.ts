@@ -1,5 +1,9 @@
 /** Answers about the service itself: health, readiness, the tree, tokens. */
-import { Clock, Context, DateTime, Effect, Redacted } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { reaches } from "../domain/Access.ts"
 import { version } from "../domain/Version.ts"

@@ -1,5 +1,6 @@
 /** Answers about tenants, agents and approvals. */
-import { Duration, Effect } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { type AgentStatus, Agents } from "../agents/Agents.ts"
 import { Directory } from "../agents/Directory.ts"

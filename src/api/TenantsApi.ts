@@ -1,5 +1,5 @@
 /** Tenants, their agents, and what waits for a person. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Verdict } from "../domain/Approval.ts"

@@ -4,7 +4,8 @@
  *
  * An answer of ours that does not fit is a defect, and the log has it.
  */
-import { Effect, SchemaIssue } from "effect"
+import * as Effect from "effect/Effect"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as HttpApiError from "effect/http-api/HttpApiError"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 

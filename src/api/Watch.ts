@@ -1,7 +1,8 @@
 /**
  * Watching a session from before something is said in it, so that its answer is seen from the first word on.
  */
-import { Effect, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { SessionId } from "../domain/Ids.ts"
 import { follow } from "../sessions/Feed.ts"
 import { Signals } from "../telemetry/Signals.ts"

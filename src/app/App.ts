@@ -6,7 +6,10 @@
  */
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Deferred, type Duration, Effect, Layer, type Redacted } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Duration, Redacted } from "effect"
 import * as Server from "../api/Server.ts"
 import { TreeView } from "../api/SystemHandlers.ts"
 import type { LoadedConfig } from "../config/ConfigLoader.ts"

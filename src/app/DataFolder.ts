@@ -5,7 +5,12 @@
  * however that ends, so nothing stale can be left behind.
  */
 import { randomBytes } from "node:crypto"
-import { Effect, FileSystem, Layer, Option, Redacted, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqliteClient from "../sessions/sql/SqliteClient.ts"
 

@@ -1,5 +1,6 @@
 /** The providers a tenant's file describes. */
-import { Effect, Layer } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { ProviderConfig } from "../config/ProviderConfig.ts"
 import type { TenantConfig } from "../config/TenantConfig.ts"
 import * as AnthropicProvider from "../providers/anthropic/AnthropicProvider.ts"

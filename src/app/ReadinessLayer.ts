@@ -1,5 +1,6 @@
 /** Asks everybody who would know whether the service can do its work: the drain, the loop, tenants and stores. */
-import { Effect, Layer } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { Drain } from "../kernel/Drain.ts"
 import { SessionStore } from "../sessions/SessionStore.ts"
 import { EventLoop } from "../telemetry/EventLoop.ts"

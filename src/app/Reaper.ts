@@ -3,7 +3,10 @@
  * works: it refuses what is new, waits for running turns as long as it may, and lets connections go. Turns that
  * are not done by then stay unfinished in the log, and the next start takes them up.
  */
-import { Duration, Effect, Layer, Option } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import { Directory } from "../agents/Directory.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { Tenants } from "../tenants/Tenants.ts"

@@ -4,7 +4,7 @@
  * rest_for_one, 10 restarts in a minute with backoff: when a part fails, it and all that rests on it are built
  * anew. A tenant that cannot stay up is parked by `tenants` above it, and harms nobody else.
  */
-import { Layer } from "effect"
+import * as Layer from "effect/Layer"
 import * as AgentSupervisor from "../agents/AgentSupervisor.ts"
 import * as LocalDirectory from "../agents/LocalDirectory.ts"
 import * as SessionApprovals from "../agents/SessionApprovals.ts"

@@ -4,7 +4,10 @@
  * one_for_one, 5 restarts in 10 minutes with backoff, counted per tenant: one that exhausts its own is parked, and
  * the others do not notice.
  */
-import { type Context, Deferred, Effect, Layer } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Context } from "effect"
 import type { LoadedConfig, TenantDefinition } from "../config/ConfigLoader.ts"
 import type { TenantId } from "../domain/Ids.ts"
 import { worker } from "../kernel/ChildSpec.ts"

@@ -4,7 +4,8 @@
  * The turn asks by recording `ApprovalAsked`; a person settles it here. The first verdict wins, and one that
  * nobody gives in time is settled as expired by itself.
  */
-import { Context, type Effect } from "effect"
+import * as Context from "effect/Context"
+import type { Effect } from "effect"
 import type { Approval, ApprovalAlreadySettled, ApprovalUnknown, Verdict } from "../domain/Approval.ts"
 import type { ApprovalId } from "../domain/Ids.ts"
 import type { StoreUnavailable } from "../sessions/SessionStore.ts"

@@ -1,5 +1,5 @@
 /** `fiberclaw chat`: talks to an agent of a running service in the terminal. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { AgentId, SessionId, TenantId } from "../domain/Ids.ts"

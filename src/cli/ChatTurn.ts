@@ -4,7 +4,13 @@
  * At a terminal the person may go on typing meanwhile: it answers an open question, cancels, or joins the turn.
  * Lines from a pipe wait until the turn has ended, or answer its questions in their order.
  */
-import { type Cause, Effect, HashSet, Option, Queue, Ref, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+import type { Cause } from "effect"
 import type { Verdict } from "../domain/Approval.ts"
 import type { AgentId, ApprovalId, SessionId, TenantId, TurnId } from "../domain/Ids.ts"
 import type { SessionEvent, SessionEventOf } from "../domain/SessionEvent.ts"

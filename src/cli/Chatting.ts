@@ -1,6 +1,11 @@
 /** Talks to an agent of a running service, line by line, with the answer as it comes. */
 import { randomUUID } from "node:crypto"
-import { type Cause, Effect, Option, Queue, Ref, Terminal } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Ref from "effect/Ref"
+import * as Terminal from "effect/Terminal"
+import type { Cause } from "effect"
 import { lookup } from "../config/Environment.ts"
 import { type AgentId, SessionId, type TenantId } from "../domain/Ids.ts"
 import { ask, cancel, speak, type Talk } from "./ChatTurn.ts"

@@ -1,5 +1,5 @@
 /** `fiberclaw check`: whether the configuration is valid, and every fault if not. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import { configFlag, jsonFlag } from "./Options.ts"
 

@@ -1,5 +1,6 @@
 /** Checks the configuration and tells every fault. */
-import { Effect, type Option } from "effect"
+import * as Effect from "effect/Effect"
+import type { Option } from "effect"
 import { known } from "../app/Known.ts"
 import { load } from "../config/ConfigLoader.ts"
 import { render } from "../config/Fault.ts"

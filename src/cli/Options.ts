@@ -1,5 +1,6 @@
 /** Flags that several commands share, each with the variable that stands behind it. */
-import { Effect, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Flag from "effect/cli/Flag"
 import type { Environment } from "../config/Environment.ts"
 import { locations } from "../config/Overrides.ts"

@@ -1,5 +1,7 @@
 /** What commands print: results on stdout, everything else on stderr. */
-import { Console, Effect, Schema } from "effect"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 
 /** The command failed and has said why on stderr. */
 export class Failed extends Schema.TaggedError<Failed>()("Failed", { reason: Schema.String }) {

@@ -1,5 +1,5 @@
 /** `fiberclaw serve`: runs the service until it is stopped. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { configFlag, dataFlag } from "./Options.ts"

@@ -1,6 +1,12 @@
 /** Starts the service as the command line says, and tells in one sentence why it cannot. */
 import { isIPv4 } from "node:net"
-import { Context, Effect, FileSystem, type LogLevel, Option, Predicate, Redacted } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+import type { LogLevel } from "effect"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as HttpServer from "effect/http/HttpServer"
 import * as App from "../app/App.ts"

@@ -3,7 +3,9 @@
  *
  * Only `model` and `instructions` are required. An agent has the tools its file names and no others.
  */
-import { Duration, Schema, SchemaTransformation } from "effect"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { choice, count, field, otherwise, section, Share, Text, Time } from "./Fields.ts"
 
 const reference = /^[^\s/]+\/\S+$/

@@ -1,5 +1,5 @@
 /** A channel in a tenant's file. `kind` decides which fields there are. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { AgentId } from "../domain/Ids.ts"
 import { Address, field, Flag, noSecret, otherwise, Secret } from "./Fields.ts"
 

@@ -4,7 +4,12 @@
  * The top level may hold anything else as well; inside `tenants/` every name means something, so an unknown one is
  * a fault. Hidden files and editors' backups (`.x`, `x~`) are no part of the configuration.
  */
-import { ByteSize, Effect, FileSystem, Path, type PlatformError, Schema } from "effect"
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import * as Schema from "effect/Schema"
+import type { PlatformError } from "effect"
 import { AgentId, TenantId, slugText } from "../domain/Ids.ts"
 import { ConfigFault } from "./Fault.ts"
 import { didYouMean } from "./Suggestion.ts"

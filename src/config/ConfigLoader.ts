@@ -5,7 +5,11 @@
  * and, where these say so, from the environment that is passed in; secrets are redacted from the moment they are
  * decoded.
  */
-import { Array as Arr, Effect, type FileSystem, Result, Schema } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { FileSystem } from "effect"
 import type { AgentId, TenantId } from "../domain/Ids.ts"
 import { AgentConfig } from "./AgentConfig.ts"
 import { readText, survey, type TenantFiles } from "./ConfigFiles.ts"

@@ -4,7 +4,8 @@
  *
  * Reads the values rather than the decoded files, so that a fault in one field hides none of these.
  */
-import { Option, Schema } from "effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { ConfigFault, Path } from "./Fault.ts"
 import { renderPath } from "./Fault.ts"
 import { faultAt, keysAt, markAt, showAt, type Source, unexpected, valueAt } from "./Source.ts"

@@ -4,7 +4,10 @@
  * An unknown key is reported where the key stands, a wrong value where the value stands, a missing key where the
  * mapping around it begins.
  */
-import { Result, Schema, SchemaAST, type SchemaIssue } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import type { SchemaIssue } from "effect"
 import type { ConfigFault, Path } from "./Fault.ts"
 import { renderPath, show } from "./Fault.ts"
 import { faultAt, isFaulty, type Source, unexpected, valueAt } from "./Source.ts"

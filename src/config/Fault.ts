@@ -4,7 +4,7 @@
  * A fault points at a line and column of a file, says what was expected there and, when it can, what to do.
  * No fault holds a secret: neither what stands in a secret field nor what came from the environment is in it.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 /** Where a value or a key stands in its file; both count from 1. */
 export interface Position {

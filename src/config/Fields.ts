@@ -4,7 +4,13 @@
  * Each knows how to say what it expects, in words a person can act on, and reads numbers and truth values from
  * text as well, because that is what a placeholder leaves: `port: ${PORT:-4000}`.
  */
-import { Duration, Effect, Option, Redacted, Schema, SchemaGetter, SchemaIssue } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
 import { slug, slugText } from "../domain/Ids.ts"
 
 interface Meaning {

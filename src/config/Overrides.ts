@@ -3,7 +3,8 @@
  *
  * An empty variable counts as unset. A bad value is a fault that names the flag or the variable.
  */
-import { Result, type Schema } from "effect"
+import * as Result from "effect/Result"
+import type { Schema } from "effect"
 import { decode } from "./Decode.ts"
 import { type Environment, lookup } from "./Environment.ts"
 import { ConfigFault } from "./Fault.ts"

@@ -4,7 +4,8 @@
  * `kind` decides which fields there are. A key may be empty in the file; it is asked for when an agent's model
  * needs it.
  */
-import { Duration, Schema } from "effect"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
 import { Address, count, otherwise, Secret, section, Text, Time } from "./Fields.ts"
 
 /** The most the provider's key allows; what is absent is not limited. */

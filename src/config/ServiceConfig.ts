@@ -3,7 +3,8 @@
  *
  * Every field has a default, so the file may be empty or absent.
  */
-import { Duration, Schema } from "effect"
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
 import { booleanFromText, choice, count, field, Flag, otherwise, Port, section, Text, Time } from "./Fields.ts"
 
 /** The least severe messages that are logged. */

@@ -3,7 +3,7 @@
  *
  * Its limits, the providers its agents may use, by the names they use, and the channels it is reached through.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { ChannelConfig } from "./ChannelConfig.ts"
 import { count, Dollars, Name, otherwise, section, Text } from "./Fields.ts"
 import { ProviderConfig } from "./ProviderConfig.ts"

@@ -1,5 +1,5 @@
 /** Who may do what: roles, and who is calling. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { TenantId } from "./Ids.ts"
 
 /** From the least to the most: each may do all that the ones before it may. */

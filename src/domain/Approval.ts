@@ -1,5 +1,5 @@
 /** A tool call that may not run until a person says yes. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "./Ids.ts"
 
 /** What a person may say: once, for this exact call from now on in this session, or no. */

@@ -2,7 +2,7 @@
  * The names things have. Every id is branded, and every id that reaches a path or a URL is confined to a
  * character set in which neither can be misread.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 /** What names of tenants and agents, which are names of files too, look like. */
 export const slug = /^[a-z0-9][a-z0-9_-]{0,62}$/

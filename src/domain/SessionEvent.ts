@@ -5,7 +5,8 @@
  * An event is written before the act it announces and after the act it reports; nothing is ever changed or
  * removed. Content a model wrote or will read is kept in the vocabulary of `effect/ai`'s Prompt.
  */
-import { Schema, Tuple } from "effect"
+import * as Schema from "effect/Schema"
+import * as Tuple from "effect/Tuple"
 import * as Prompt from "effect/ai/Prompt"
 import * as Response from "effect/ai/Response"
 import { Settlement } from "./Approval.ts"

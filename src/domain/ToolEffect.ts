@@ -1,5 +1,5 @@
 /** What may be done with a tool call whose outcome is unknown. */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 /**
  * `pure`: run it again. `idempotent`: run it again with the same key. `queryable`: ask the tool what became of

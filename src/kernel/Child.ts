@@ -5,7 +5,7 @@
  * sees it whole. `fiber` is set from the moment an incarnation begins until it is released.
  */
 import type { Exit, Fiber } from "effect"
-import { Deferred } from "effect"
+import * as Deferred from "effect/Deferred"
 import type { ChildSpec } from "./ChildSpec.ts"
 import { endOf } from "./ExitReason.ts"
 import type { Ending, Intent } from "./Restart.ts"

@@ -5,7 +5,10 @@
  * before the next incarnation starts.
  */
 import type { Context } from "effect"
-import { Duration, Effect, Layer, Scope } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type { Lifeline } from "./Incarnation.ts"
 import { incarnate, Incarnation } from "./Incarnation.ts"
 import type { Restart } from "./Restart.ts"

@@ -2,7 +2,10 @@
  * An orderly stop, as everybody sees it: first nothing new is taken (`refusing`), then what is running ends or
  * is parked, then connections are let go (`closing`). It only goes forward.
  */
-import { Context, Effect, Latch, Layer } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
 
 export class Drain extends Context.Service<
   Drain,

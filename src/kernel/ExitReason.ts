@@ -1,5 +1,6 @@
 /** Why an incarnation ended, as one line for people: no stack traces, no nested causes. */
-import { Cause, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import type { Ending } from "./Restart.ts"
 
 /** `ended` for a normal end, `stopped` when it was told to end and did, otherwise the reason of its cause. */

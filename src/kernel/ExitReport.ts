@@ -3,7 +3,9 @@
  *
  * Log sentences are fixed; path, reason and decision are annotations.
  */
-import { Cause, Effect, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { endOf } from "./ExitReason.ts"
 import type { Decision, Ending } from "./Restart.ts"
 

@@ -5,7 +5,15 @@
  * on nobody is started, and afterwards `advance` starts whoever is wanted and may start, so that steps which overlap
  * need no lock. Children and steps run in fibers of their own; closing the family ends them all.
  */
-import { Cause, Clock, Context, Deferred, Effect, Exit, Fiber, Random, Scope } from "effect"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import * as Scope from "effect/Scope"
 import type { AnyFiber } from "./Child.ts"
 import { Child } from "./Child.ts"
 import type { ChildSpec } from "./ChildSpec.ts"

@@ -6,7 +6,13 @@
  * supervisor decides. Effect itself reports the failure of a forked fiber to nobody.
  */
 import type { Effect as EffectType, Fiber } from "effect"
-import { Cause, Context, Deferred, Effect, Exit, Schema, type Scope } from "effect"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { Scope } from "effect"
 
 /** A fiber that was to run as long as its child has ended. */
 export class FiberEnded extends Schema.TaggedError<FiberEnded>()("FiberEnded", { fiber: Schema.String }) {

@@ -5,7 +5,11 @@
  * takes longer than the child's shutdown is reported and left behind.
  */
 import type { Exit } from "effect"
-import { Duration, Effect, Fiber, Option, Scope } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import type { AnyFiber, Child } from "./Child.ts"
 import type { Shutdown } from "./ChildSpec.ts"
 import { reasonOf } from "./ExitReason.ts"

@@ -4,7 +4,11 @@
  * one by `class Agents extends Context.Service<Agents, Registry<AgentHandle>>()("…") {}`.
  */
 import type { Scope } from "effect"
-import { Deferred, Effect, Exit, Option, Schema } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 
 /** The name leads to another handle. */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", { taken: Schema.String }) {

@@ -3,7 +3,10 @@
  * is not released by then is reported and left behind, so that a stop always comes to an end unless the spec says
  * `infinity`.
  */
-import { Duration, Effect, Fiber, Option } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type { AnyFiber, Child } from "./Child.ts"
 
 /** Tells the child's current incarnation to end and returns its fiber; undefined when there is none. */

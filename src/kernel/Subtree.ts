@@ -6,7 +6,12 @@
  * No instance is shared between incarnations.
  */
 import type { Duration, Types } from "effect"
-import { Context, Effect, Layer, Pipeable, Schema, Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Pipeable from "effect/Pipeable"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import type { ChildOptions, ChildSpec } from "./ChildSpec.ts"
 import { fromLayer, shutdownFrom } from "./ChildSpec.ts"
 import type { Incarnation } from "./Incarnation.ts"

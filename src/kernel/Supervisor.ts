@@ -6,7 +6,14 @@
  * everything and its parent decides. No failure is silent: every abnormal exit is logged once. Closing the Scope the
  * supervisor was made in stops everything.
  */
-import { Context, Deferred, Duration, Effect, Exit, Layer, Scope, Tracer } from "effect"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type { ChildOptions, ChildSpec } from "./ChildSpec.ts"
 import { shutdownFrom } from "./ChildSpec.ts"
 import type { ExitReport } from "./ExitReport.ts"

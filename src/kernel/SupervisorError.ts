@@ -1,6 +1,6 @@
 /** What a supervisor tells its callers when it cannot do as asked, and its parent when it gives up. */
 import type { Cause } from "effect"
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { reasonOf } from "./ExitReason.ts"
 
 /** A child's first start failed, so that it is not supervised. `cause` is its error or defect. */

@@ -5,7 +5,9 @@
  * every child runs with; one named like the child that made it is that child's node, any other a node below it.
  */
 import type { Cause, Effect } from "effect"
-import { Context, DateTime, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Schema from "effect/Schema"
 import type { ChildStartFailed, ChildUnknown } from "./SupervisorError.ts"
 
 export const NodeState = Schema.Literals([

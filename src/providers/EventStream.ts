@@ -5,7 +5,11 @@
  * that the body cuts off is never handed out. Silence is a fault of its own: nothing here waits for ever, and
  * abandoning the stream closes the connection.
  */
-import { Cause, Duration, Effect, type Scope, Stream } from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Scope } from "effect"
 import * as Sse from "effect/encoding/Sse"
 
 /** What can go wrong with a body: no first byte in time, silence later on, a broken connection, an endless event. */

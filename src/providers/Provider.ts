@@ -4,7 +4,8 @@
  * A provider turns one request in the vocabulary of `effect/ai` into a stream of response parts that ends with
  * a `finish` part, or fails with a `ProviderError`. Interrupting the stream abandons the request at once.
  */
-import { Context, type Stream } from "effect"
+import * as Context from "effect/Context"
+import type { Stream } from "effect"
 import type { Prompt, Response, Tool } from "effect/ai"
 import type { ProviderError } from "./ProviderError.ts"
 

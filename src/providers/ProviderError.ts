@@ -2,7 +2,7 @@
  * The one error of model providers: what went wrong in the vendor-free words of `ProviderFault`, whether asking
  * again can help, and what an operator should do.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 /** What kind of thing went wrong. Stable: it reaches the session's log as the failure's `type`. */
 export const ProviderFault = Schema.Literals([

@@ -1,5 +1,6 @@
 /** The providers of one tenant by the names its file gives them. */
-import { Context, Layer } from "effect"
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
 import type { Provider } from "./Provider.ts"
 
 export class Providers extends Context.Service<

@@ -5,7 +5,10 @@
  * the provider asked for, and never exceed the cap. Once any content of a reply has been handed on nothing is
  * repeated: a person never reads, and a tool never runs, the same thing twice.
  */
-import { Duration, Effect, Schedule, Stream } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import type { Provider, ProviderPart } from "./Provider.ts"
 import { isTransient, type ProviderError } from "./ProviderError.ts"
 

@@ -4,7 +4,9 @@
  *
  * A watcher that lags behind the live bus loses text, never events: a gap is filled from the store.
  */
-import { Effect, Option, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { SessionId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 import { type Signal, Signals, type TextDelta } from "../telemetry/Signals.ts"

@@ -5,7 +5,14 @@
  * its caller saw. Two writers of one session, or the same message twice, are told apart by the store itself:
  * (session, seq) and (channel, externalId) are unique.
  */
-import { Context, DateTime, Effect, Exit, Layer, Option, Order, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Order from "effect/Order"
+import * as Schema from "effect/Schema"
 import type { Approval, Settlement } from "../domain/Approval.ts"
 import { type ApprovalId, SessionId, TurnId } from "../domain/Ids.ts"
 import { type NewSessionEvent, type SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"

@@ -3,7 +3,10 @@
  * no fiber of any tenant gets on.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { Context, Effect, Layer, Schedule } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 
 export class EventLoop extends Context.Service<
   EventLoop,

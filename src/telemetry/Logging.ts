@@ -5,7 +5,13 @@
  * `session` and `turn` it belongs to; inside a span also `traceId` and `spanId` (16 and 8 bytes in hex, W3C Trace
  * Context). Data are fields beside these; an error's cause, with its trace, is `cause`.
  */
-import { Context, Layer, Logger, type LogLevel, Option, References, Tracer } from "effect"
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import * as Tracer from "effect/Tracer"
+import type { LogLevel } from "effect"
 
 export interface LogOptions {
   readonly level: "trace" | "debug" | "info" | "warn" | "error" | "fatal"

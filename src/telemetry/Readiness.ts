@@ -1,5 +1,6 @@
 /** What keeps the service from doing its work right now, asked of everybody who would know. */
-import { Context, type Effect } from "effect"
+import * as Context from "effect/Context"
+import type { Effect } from "effect"
 
 export class Readiness extends Context.Service<
   Readiness,

@@ -4,7 +4,12 @@
  * Signals are lossy by design: a watcher that does not keep up loses the oldest ones, and nobody who publishes
  * ever waits. What must not be lost is in the session's log.
  */
-import { Context, Effect, Layer, Queue, Schema, type Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type { Scope } from "effect"
 import { type SessionId, TurnId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 

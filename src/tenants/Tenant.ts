@@ -4,7 +4,7 @@
  * Everything that stores, limits, runs or counts is built inside a tenant's own Scope with this service in its
  * context, so that code that has no tenant has no way to any tenant's data.
  */
-import { Context } from "effect"
+import * as Context from "effect/Context"
 import type { TenantDefinition } from "../config/ConfigLoader.ts"
 import type { TenantId } from "../domain/Ids.ts"
 

@@ -4,7 +4,9 @@
  * What a tenant has is reached through its own context, which exists while its subtree is up. A tenant that
  * could not stay up is parked: visible here, and unavailable, while everybody else goes on.
  */
-import { Context, type Effect, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import type { Effect } from "effect"
 import type { Agents } from "../agents/Agents.ts"
 import type { Directory } from "../agents/Directory.ts"
 import type { Approvals } from "../approvals/Approvals.ts"

@@ -6,7 +6,13 @@
  * Comparisons take the same time whatever they compare.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
-import { Context, DateTime, Effect, Layer, Option, Redacted, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import { type Caller, Role, Token } from "../domain/Access.ts"

@@ -5,7 +5,8 @@
  * its run is bounded and interruptible, and whatever goes wrong in it becomes a result the model can read.
  */
 import type { Duration, Effect, Scope } from "effect"
-import { Result, Schema } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as AiTool from "effect/ai/Tool"
 import type { AgentId, CallId, SessionId, TurnId } from "../domain/Ids.ts"
 import type { EffectClass } from "../domain/ToolEffect.ts"

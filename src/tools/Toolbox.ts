@@ -6,7 +6,14 @@
  * after everything the tool started has been stopped.
  */
 import type { Scope } from "effect"
-import { Cause, Context, Duration, Effect, Layer, Option, Result, Schema } from "effect"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type { Tool as AiTool } from "effect/ai"
 import type { AgentId } from "../domain/Ids.ts"
 import { cutMiddle, storable } from "./Excerpt.ts"

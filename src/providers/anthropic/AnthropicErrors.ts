@@ -4,7 +4,11 @@
  * The client's own error classes, HTTP statuses and the `error` events of a broken answer all become one
  * `ProviderError`. Its detail is the vendor's sentence, and never contains the key.
  */
-import { DateTime, Duration, Option, Redacted, Schema } from "effect"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import type { BodyFault } from "../EventStream.ts"
 import { ProviderError, type ProviderFault } from "../ProviderError.ts"
 import type { ErrorBody } from "./AnthropicEvent.ts"

@@ -4,7 +4,8 @@
  * Decoding is lenient on purpose: recorded answers lack fields that the vendor's own types call required, and
  * new ones appear without notice. What we act on is checked; event types nobody has told us of are passed over.
  */
-import { Result, Schema } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 
 const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optional(Schema.NullOr(schema))
 

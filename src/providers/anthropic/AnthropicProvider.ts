@@ -6,7 +6,15 @@
  * it never looks for one in the environment or on disk. It retries nothing and traces nothing; we do.
  */
 import type { Anthropic } from "@anthropic-ai/sdk"
-import { Array as Arr, Cause, Clock, Duration, Effect, Layer, Pull, Redacted, Stream } from "effect"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Pull from "effect/Pull"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
 import type { Sse } from "effect/encoding"
 import { eventStream } from "../EventStream.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"

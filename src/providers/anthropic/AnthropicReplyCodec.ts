@@ -4,7 +4,9 @@
  * Thinking keeps its signature (`metadata.anthropic.signature`, or `redactedData`) so that it can be sent back
  * unmodified. Tools that ran on the vendor's side, citations and unknown blocks leave no part behind.
  */
-import { Option, Result, Schema } from "effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Response from "effect/ai/Response"
 import type { ProviderPart } from "../Provider.ts"
 import {

@@ -13,7 +13,8 @@ import type {
   Tool as ToolParam,
   ToolResultBlockParam
 } from "@anthropic-ai/sdk/resources/messages"
-import { Option, Schema } from "effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { Prompt } from "effect/ai"
 import * as Base64 from "effect/encoding/Base64"

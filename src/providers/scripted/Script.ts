@@ -4,7 +4,7 @@
  * Lines of the last message that begin with a known word are obeyed in their order; anything else is echoed in
  * a friendly way. The same conversation always gets the same reply.
  */
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import type { Prompt } from "effect/ai"
 import { ProviderFault } from "../ProviderError.ts"
 

@@ -4,7 +4,11 @@
  * It streams word by word in the same parts as a real one, so that everything around a provider can be shown
  * and tested. What it says is decided by `script`.
  */
-import { Duration, Effect, Hash, Layer, Stream } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
 import * as Response from "effect/ai/Response"
 import type { Prompt } from "effect/ai"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"

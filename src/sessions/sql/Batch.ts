@@ -4,7 +4,9 @@
  *
  * A refused append writes nothing and disturbs no other. A transaction that fails has written nothing at all.
  */
-import { Array as Arr, DateTime, Effect } from "effect"
+import * as Arr from "effect/Array"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { SessionId } from "../../domain/Ids.ts"
 import type { SessionEvent } from "../../domain/SessionEvent.ts"

@@ -2,7 +2,7 @@
  * Lists in sizes that are powers of two. A statement's text depends on how many values it takes, so only a handful of
  * texts ever have to be prepared, whatever the size of a batch.
  */
-import { Array as Arr } from "effect"
+import * as Arr from "effect/Array"
 
 /** Splits into as few pieces as possible, each a power of two long and no longer than `limit`, itself one. */
 export const chunked = <A>(values: ReadonlyArray<A>, limit: number): ReadonlyArray<Arr.NonEmptyReadonlyArray<A>> => {

@@ -3,7 +3,8 @@
  *
  * What is written can be read: an event that does not fit its schema is a defect of the caller and is never stored.
  */
-import { Result, Schema } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type { SessionId } from "../../domain/Ids.ts"
 import { NewSessionEvent, type SessionEvent } from "../../domain/SessionEvent.ts"
 import { StoreUnavailable } from "../SessionStore.ts"

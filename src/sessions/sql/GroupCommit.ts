@@ -6,7 +6,10 @@
  * failing commit and any caller that gives up, and whoever still waits when the Scope closes is told so. A caller that
  * is interrupted while it waits does not know whether it was committed.
  */
-import { Deferred, Effect, type Exit, Latch, type Scope } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type { Exit, Scope } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 
 export interface GroupCommit<Request, A, E> {

@@ -2,7 +2,7 @@
  * The tables of the session store, in SQL that SQLite and PostgreSQL both understand. A migration that was released
  * is never edited: the next change is the next number.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 

@@ -2,7 +2,9 @@
  * The questions of the session store, in SQL that SQLite and PostgreSQL both understand. Every row is decoded: one
  * that does not fit fails its read with the reason and is never left out.
  */
-import { Effect, Option, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
 import { Approval, Settlement } from "../../domain/Approval.ts"
 import { SessionId, TurnId } from "../../domain/Ids.ts"

@@ -3,7 +3,10 @@
  * transaction. Appends that wait together are committed together, and an append that is refused or cannot be written
  * harms no other. A database that fails keeps nothing of the batch, says why, and is asked again by the next append.
  */
-import { Array as Arr, Effect, Exit, Layer } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import type { Migrator } from "effect/sql"

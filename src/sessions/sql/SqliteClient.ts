@@ -5,7 +5,11 @@
  * Every failure is a SqlError whose message is one sentence for people. A database that is not there yet is created
  * readable by its owner only (0600, its folder 0700). Closing writes the WAL back into the file.
  */
-import { Effect, Layer, Predicate, Semaphore, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"

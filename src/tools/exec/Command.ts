@@ -6,7 +6,12 @@
  * for a moment, then the rest of the group is ended. Output is bounded while it streams.
  */
 import type { Duration, Scope } from "effect"
-import { Data, Deferred, Effect, Exit, Option, Schema } from "effect"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { spawn } from "node:child_process"
 import type { Writable } from "node:stream"
 import type { GuardUnavailable } from "./OrphanGuard.ts"

@@ -5,7 +5,9 @@
  * starts outlives the call. A command that ran is a success whatever its exit code, which the model reads in the last
  * line; the call has failed only when the command could not be run or was stopped at its time limit.
  */
-import { Duration, Effect, Schema } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { mkdir } from "node:fs/promises"
 import type { AgentId } from "../../domain/Ids.ts"
 import * as Tool from "../Tool.ts"

@@ -5,7 +5,8 @@
  * group's leader writes its id into that pipe, closes it and only then becomes the command, so there is no moment at
  * which a command runs unguarded. When the pipe closes and the guard has not been dismissed, it kills the group.
  */
-import { Effect, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import type { ChildProcess } from "node:child_process"
 import { spawn } from "node:child_process"
 import type { Writable } from "node:stream"

@@ -3,7 +3,10 @@
  *
  * It is a FIFO because what node:child_process calls a pipe is a socket, on which `> /dev/stderr` fails.
  */
-import { Deferred, Effect, Exit, Schema } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import { execFile } from "node:child_process"
 import { closeSync, constants, openSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"

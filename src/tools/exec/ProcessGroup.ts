@@ -4,7 +4,9 @@
  * A group is gone when none of its members can still act. Zombies cannot, but they keep the group's id alive until
  * somebody reaps them, which in a container without an init may be never; so on Linux /proc tells them apart.
  */
-import { Duration, Effect, Schedule } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { readdir, readFile } from "node:fs/promises"
 
 /** How long a group may take to end by itself after SIGTERM. */
