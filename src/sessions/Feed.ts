@@ -4,8 +4,9 @@
  *
  * A watcher that lags behind the live bus loses text, never events: a gap is filled from the store.
  */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import type { SessionId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
@@ -14,19 +15,12 @@ import { SessionStore, type StoreUnavailable } from "./SessionStore.ts"
 
 const pageSize = 500
 
-/** Every event of the session behind `after`, read page by page. */
-export const history = (
-  session: SessionId,
-  after: number
-): Stream.Stream<SessionEvent, StoreUnavailable, SessionStore> =>
-  Stream.paginate(after, (cursor) =>
-    SessionStore.use((store) => store.read(session, { after: cursor, limit: pageSize })).pipe(
-      Effect.map((events) => {
-        const last = events.length < pageSize ? undefined : events.at(-1)
-        return [events, Option.map(Option.fromUndefinedOr(last), (event) => event.seq)] as const
-      })
-    )
-  )
+/** Where a watcher is: what it has been given, and whether the store has more than the bus will tell. */
+interface Position {
+  seen: number
+  replied: number
+  behind: boolean
+}
 
 /** Events behind `after` and live text, for as long as the stream is read. */
 export const follow = (
@@ -35,22 +29,43 @@ export const follow = (
 ): Stream.Stream<SessionEvent | TextDelta, StoreUnavailable, SessionStore | Signals> =>
   Stream.unwrap(
     Effect.gen(function* () {
+      const store = yield* SessionStore
       const queue = yield* Signals.use((signals) => signals.watch(session))
-      const position = { seen: after, replied: 0 }
-      const pass = (event: SessionEvent) => {
-        position.seen = event.seq
-        if (event.type === "ModelReplied" || event.type === "TurnEnded") position.replied = event.seq
-        return event
-      }
-      const live = (signal: Signal): Stream.Stream<SessionEvent | TextDelta, StoreUnavailable, SessionStore> => {
-        if (signal.type === "Text") {
-          return signal.delta.called < position.replied ? Stream.empty : Stream.succeed(signal.delta)
+      const position: Position = { seen: after, replied: 0, behind: true }
+
+      const page = Effect.map(
+        Effect.suspend(() => store.read(session, { after: position.seen, limit: pageSize })),
+        (events) => {
+          position.behind = events.length === pageSize
+          return events.map((event) => pass(position, event))
         }
-        if (signal.event.seq <= position.seen) return Stream.empty
-        return signal.event.seq === position.seen + 1
-          ? Stream.succeed(pass(signal.event))
-          : Stream.map(history(session, position.seen), pass)
-      }
-      return Stream.concat(Stream.map(history(session, after), pass), Stream.flatMap(Stream.fromQueue(queue), live))
+      )
+      const live = Effect.map(Queue.takeAll(queue), (signals) => hear(position, signals))
+
+      const pull = Effect.gen(function* () {
+        for (;;) {
+          const found = yield* position.behind ? page : live
+          if (Arr.isReadonlyArrayNonEmpty(found)) return found
+        }
+      })
+      return Stream.fromPull(Effect.succeed(pull))
     })
   )
+
+const pass = (position: Position, event: SessionEvent): SessionEvent => {
+  position.seen = event.seq
+  if (event.type === "ModelReplied" || event.type === "TurnEnded") position.replied = event.seq
+  return event
+}
+
+/** What of these signals is new and in its place; after a gap the rest is left to the store, which has it too. */
+const hear = (position: Position, signals: ReadonlyArray<Signal>): ReadonlyArray<SessionEvent | TextDelta> => {
+  const heard: Array<SessionEvent | TextDelta> = []
+  for (const signal of signals) {
+    if (signal.type === "Text") {
+      if (!position.behind && signal.delta.called >= position.replied) heard.push(signal.delta)
+    } else if (signal.event.seq === position.seen + 1) heard.push(pass(position, signal.event))
+    else if (signal.event.seq > position.seen) position.behind = true
+  }
+  return heard
+}

@@ -21,7 +21,7 @@ import * as Subtree from "../../src/kernel/Subtree.ts"
 import type { Control, NodeSnapshot } from "../../src/kernel/Tree.ts"
 import type { Provider } from "../../src/providers/Provider.ts"
 import { Providers } from "../../src/providers/Providers.ts"
-import { follow, history } from "../../src/sessions/Feed.ts"
+import { follow } from "../../src/sessions/Feed.ts"
 import { SessionStore, StoreUnavailable } from "../../src/sessions/SessionStore.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
 import { Tenant } from "../../src/tenants/Tenant.ts"
@@ -131,7 +131,8 @@ export const ended = (turns = 1, session = s) => {
 }
 
 /** The session's whole log. */
-export const log = (session = s) => Effect.orDie(Stream.runCollect(history(session, 0)))
+export const log = (session = s) =>
+  Effect.orDie(SessionStore.use((store) => store.read(session, { after: 0, limit: 1_000_000 })))
 
 export const types = (session = s) => Effect.map(log(session), (events) => events.map(({ type }) => type))
 
