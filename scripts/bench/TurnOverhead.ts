@@ -10,7 +10,7 @@ import { inTurn, timed } from "./Statistics.ts"
 
 const goal = 5
 /** As many turns as it takes until everything a turn runs through has been compiled. */
-const warmUp = { sessions: 32, turns: 20 }
+const warmUp = { sessions: 32, turns: 60 }
 const times = 300
 /** A conversation of average length: history is sent along, so that it counts. */
 const turnsPerSession = 10
