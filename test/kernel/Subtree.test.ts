@@ -185,7 +185,7 @@ describe("Subtree", () => {
       const { subtree } = yield* staged
       const broken = Subtree.child("channels", Layer.effectDiscard(Effect.fail("no token")))(subtree)
       const error = yield* Effect.flip(Effect.scoped(Subtree.start(broken)))
-      assert.strictEqual(error.message, 'Child "channels" of default failed to start: no token')
+      assert.strictEqual(error.message, 'Child "channels" of default failed to start: Error: no token')
       assert.deepStrictEqual(turn(diary), ["+store", "+agents", "-agents", "-store"])
     })
   )
