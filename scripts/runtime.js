@@ -3,7 +3,6 @@
  * Node.js versions that cannot run the rest.
  */
 import module, { createRequire } from "node:module"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -28,11 +27,13 @@ export function ownNode() {
 
 /** Keeps compiled code where only this user writes; where no folder can be written, starting is merely slower. */
 export function cacheCompiledCode() {
+  const { HOME, NODE_COMPILE_CACHE, XDG_CACHE_HOME } = process.env
+  const cache = XDG_CACHE_HOME || (HOME && join(HOME, ".cache"))
   const folders = [
     fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url)),
-    join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "fiberclaw", "compile")
+    ...(cache ? [join(cache, "fiberclaw", "compile")] : [])
   ]
-  for (const folder of process.env.NODE_COMPILE_CACHE ? [undefined] : folders) {
+  for (const folder of NODE_COMPILE_CACHE ? [undefined] : folders) {
     if (module.enableCompileCache(folder).status !== module.constants.compileCacheStatus.FAILED) return
   }
 }

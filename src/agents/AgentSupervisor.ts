@@ -93,16 +93,18 @@ const statusOf = ({ definition, id, running, starts }: Post, up: boolean, genera
 
 /** The work is a fiber of the incarnation; its caller waits for it, and takes it down when interrupted. */
 const run = <A, E, R>(post: Post, work: FiberSet.FiberSet<unknown, unknown>, effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const fiber = yield* FiberSet.run(work, effect, { startImmediately: true })
-    post.running++
-    const exit = yield* Fiber.await(fiber).pipe(
-      Effect.onInterrupt(() => Fiber.interrupt(fiber)),
-      Effect.ensuring(Effect.sync(() => post.running--))
-    )
-    const stopped = exit._tag === "Failure" && exit.cause.reasons.every((reason) => reason._tag === "Interrupt")
-    return stopped ? yield* new AgentStopped({ agent: post.id }) : yield* exit
-  })
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const fiber = yield* FiberSet.run(work, effect, { startImmediately: true })
+      post.running++
+      const exit = yield* restore(Fiber.await(fiber)).pipe(
+        Effect.onInterrupt(() => Fiber.interrupt(fiber)),
+        Effect.ensuring(Effect.sync(() => post.running--))
+      )
+      const stopped = exit._tag === "Failure" && exit.cause.reasons.every((reason) => reason._tag === "Interrupt")
+      return stopped ? yield* new AgentStopped({ agent: post.id }) : yield* exit
+    })
+  )
 
 /** The agent's policy for one call: only its own tools, and a person's consent for what may do harm. */
 const judge = (toolbox: Toolbox["Service"], { definition, id }: Post, tool: string, input: unknown): Judgement => {

@@ -69,6 +69,13 @@ const make = Effect.fnUntraced(function* () {
   const spokenTo = <A, E, R>(id: SessionId, use: (session: Session) => Effect.Effect<A, E, R>) =>
     Effect.scoped(Effect.flatMap(RcMap.get(sessions, id), (session) => Effect.andThen(session.ready, use(session))))
 
+  const wake = (session: Session) =>
+    Effect.suspend(() => {
+      const claimed = supervisor.claim(session)
+      if (claimed) session.handover = undefined
+      return supervisor.wake(session, claimed)
+    })
+
   /** Decides, appends and wakes as one step that is never left half done. */
   const tell = <A>(session: Session, decide: (state: SessionState, now: number) => Decision<A>) => {
     let claimed = false
@@ -84,6 +91,8 @@ const make = Effect.fnUntraced(function* () {
       .pipe(
         Effect.tap(({ appended }) => (appended.length === 0 ? Effect.void : supervisor.wake(session, claimed))),
         Effect.map(({ value }) => value),
+        // It may have been written all the same: whoever serves the session reads the log and finds out.
+        Effect.tapErrorTag("StoreUnavailable", () => wake(session)),
         Effect.catchTag("AppendConflict", contended),
         Effect.uninterruptible
       )
@@ -164,7 +173,7 @@ const make = Effect.fnUntraced(function* () {
 
   /** A session that cannot be opened is said, and does not keep the others asleep. */
   const resume = (id: SessionId) =>
-    spokenTo(id, (session) => Effect.suspend(() => supervisor.wake(session, supervisor.claim(session)))).pipe(
+    spokenTo(id, wake).pipe(
       Effect.uninterruptible,
       Effect.catchTag("StoreUnavailable", (error) =>
         Effect.annotateLogs(Effect.logError("session could not be resumed", error), { session: id })

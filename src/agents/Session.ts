@@ -2,7 +2,8 @@
  * One session that is being spoken to: the fold of its log in memory, and the only way to append to it.
  *
  * Appends of one session are made one after the other, each decided on the state the previous one left; an
- * event is part of the state only once it is on disk.
+ * event is part of the state only once it is on disk. After an append that may or may not have been written the log
+ * is read again before anything else is decided.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -40,6 +41,8 @@ export interface Session {
   readonly ready: Effect.Effect<void, StoreUnavailable>
   /** The state after the last event on disk, once it is ready. */
   readonly state: () => SessionState
+  /** How often the log turned out to have events of which nobody here knew that they had been written. */
+  readonly surprises: () => number
   /** Whether a fiber serves it; changed only inside `transact` or by that fiber. */
   phase: Phase
   /** A step that was appended together with what woke the session: whoever serves it next begins with its acts. */
@@ -79,19 +82,28 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
   const inbox = yield* Queue.unbounded<Happening>()
   const lock = yield* Semaphore.make(1)
   let state = empty
-  let isRead = false
+  let isOpen = false
+  let isSure = false
+  let surprises = 0
 
   const catchUp = Effect.gen(function* () {
     for (;;) {
       const events = yield* store.read(id, { after: state.seq, limit: pageSize })
       state = foldAll(state, events)
+      if (isOpen && events.length > 0) {
+        surprises++
+        for (const event of events) signals.publish({ type: "Appended", session: id, event })
+      }
       if (events.length < pageSize) break
     }
-    isRead = true
+    isOpen = true
+    isSure = true
   })
 
   const append = Effect.fnUntraced(function* (events: readonly [NewSessionEvent, ...Array<NewSessionEvent>]) {
+    isSure = false
     const appended = yield* store.append(id, state.seq, events)
+    isSure = true
     for (const event of appended) {
       state = fold(state, event)
       signals.publish({ type: "Appended", session: id, event })
@@ -100,6 +112,7 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
   })
 
   const attempt = Effect.fnUntraced(function* <A>(decide: (state: SessionState, now: number) => Transaction<A>) {
+    if (!isSure) yield* catchUp
     const { committed, events, value } = decide(state, yield* Clock.currentTimeMillis)
     const [first, ...rest] = events
     const appended = first === undefined ? [] : yield* append([first, ...rest])
@@ -109,14 +122,14 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
 
   const session: Session = {
     id,
-    ready: Effect.suspend(() => (isRead ? Effect.void : Semaphore.withPermits(lock, 1)(catchUp))),
+    ready: Effect.suspend(() => (isOpen ? Effect.void : Semaphore.withPermits(lock, 1)(catchUp))),
     state: () => state,
+    surprises: () => surprises,
     phase: "resting",
     handover: undefined,
     inbox,
     transact: (decide) =>
       attempt(decide).pipe(
-        Effect.tapError((error) => (error._tag === "AppendConflict" ? catchUp : Effect.void)),
         Effect.retry({ times: 3, while: (error) => error._tag === "AppendConflict" }),
         Effect.uninterruptible,
         Semaphore.withPermits(lock, 1)

@@ -12,7 +12,7 @@ import { Approvals } from "../approvals/Approvals.ts"
 import { type Approval, ApprovalAlreadySettled, ApprovalUnknown, type Settlement } from "../domain/Approval.ts"
 import type { ApprovalId } from "../domain/Ids.ts"
 import { Incarnation } from "../kernel/Incarnation.ts"
-import { SessionStore } from "../sessions/SessionStore.ts"
+import { SessionStore, type StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Directory } from "./Directory.ts"
 
 /** How long after its time an approval may stay open: patience is counted in minutes. */
@@ -46,15 +46,17 @@ const make = Effect.fnUntraced(function* () {
   const expire = Effect.fnUntraced(function* () {
     const now = yield* Clock.currentTimeMillis
     const due = (yield* store.approvals).filter((approval: Approval) => Date.parse(approval.expiresAt) <= now)
-    yield* Effect.forEach(due, ({ id, session }) => directory.settle(session, id, "expired", {}), { discard: true })
+    yield* Effect.forEach(due, ({ id, session }) => patiently(directory.settle(session, id, "expired", {})), {
+      discard: true
+    })
   })
 
-  const expiring = Effect.suspend(expire).pipe(
-    Effect.catchTag("StoreUnavailable", (error) => Effect.logWarning("approvals wait for the store", error)),
-    Effect.andThen(Effect.sleep(tick)),
-    Effect.forever
-  )
+  const expiring = patiently(Effect.suspend(expire)).pipe(Effect.andThen(Effect.sleep(tick)), Effect.forever)
   yield* Incarnation.use(({ fork }) => fork(expiring, { mustNotEnd: "the expiry of approvals" }))
 
   return Approvals.of({ pending: store.approvals, settle })
 })
+
+/** One session that cannot be read does not keep the others waiting. */
+const patiently = <A>(settling: Effect.Effect<A, StoreUnavailable>) =>
+  Effect.catchTag(settling, "StoreUnavailable", (error) => Effect.logWarning("approvals wait for the store", error))

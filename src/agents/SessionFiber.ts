@@ -11,6 +11,8 @@ import * as Exit from "effect/Exit"
 import * as FiberMap from "effect/FiberMap"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import type { SessionState } from "../sessions/SessionLog.ts"
 import { StoreUnavailable } from "../sessions/SessionStore.ts"
@@ -23,12 +25,20 @@ import { type Policy, underWay } from "./TurnStep.ts"
 /** Who serves the next turn, or the policy of a turn that nobody can serve any more. */
 type Server = { readonly agent?: ServingAgent; readonly policy: Policy }
 
+/** The log says more than this fiber has announced, so what it announces may never have begun: the next one resumes. */
+class LogRanAhead extends Schema.TaggedError<LogRanAhead>()("LogRanAhead", { session: SessionId }) {
+  override get message() {
+    return `session ${this.session} has events of which it was not known that they had been written`
+  }
+}
+
 /** Serves the session until it is at rest. While `draining`, no turn starts. */
 export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session, draining: () => boolean) {
   const acts = yield* FiberMap.make<string>()
   yield* Queue.clear(session.inbox)
   let handed = takeHandover(session)
   if (handed === undefined) yield* patiently(session.transact(resumption))
+  const surprises = session.surprises()
   let happened: ReadonlyArray<NewSessionEvent> = []
   for (;;) {
     if (session.state().turn?.cancelling !== undefined) {
@@ -36,7 +46,7 @@ export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session
       happened = [...happened, ...(yield* events(yield* Queue.clear(session.inbox)))]
     }
     const server = yield* serverOf(session.state())
-    const step = handed ?? (yield* advance(session, happened, server, draining))
+    const step = handed ?? (yield* advance(session, surprises, happened, server, draining))
     yield* Effect.forEach(step.plan.events, tell, { discard: true })
     if (step.plan.rest === "Rest") return
     yield* begin(session, acts, step, server)
@@ -62,14 +72,19 @@ const takeHandover = (session: Session): Step | undefined => {
 
 const advance = Effect.fnUntraced(function* (
   session: Session,
+  surprises: number,
   happened: ReadonlyArray<NewSessionEvent>,
   server: Server,
   draining: () => boolean
 ) {
   const { value } = yield* patiently(
-    session.transact((state, now) => next(session, state, happened, server, draining(), now))
+    session.transact((state, now) =>
+      session.surprises() === surprises
+        ? next(session, state, happened, server, draining(), now)
+        : { events: [], value: undefined }
+    )
   )
-  return value
+  return value ?? (yield* new LogRanAhead({ session: session.id }))
 })
 
 const begin = Effect.fnUntraced(function* (

@@ -1,8 +1,9 @@
 /**
  * Serves sessions while there is something to do: one transient child each, started by the bell.
  *
- * Strategy one_for_one, dynamic, with backoff. 100 restarts in a minute, then the tenant's supervisor decides;
- * one session alone cannot use that up, as a turn that keeps being cut off is given up by itself.
+ * Strategy one_for_one, dynamic, with backoff. 100 restarts in a minute and 10 for every turn that may run at once,
+ * then the tenant's supervisor decides: an agent that restarts takes all its turns with it. One session alone cannot
+ * use that up, as a turn that keeps being cut off is given up by itself.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -38,13 +39,14 @@ export interface SessionSupervisor {
 export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId, Session>) {
   const drain = yield* Drain
   const tenant = yield* Tenant
-  const turns = yield* Semaphore.make(tenant.definition.config.limits.concurrentTurns)
+  const { concurrentTurns } = tenant.definition.config.limits
+  const turns = yield* Semaphore.make(concurrentTurns)
   const quiet = yield* Latch.make(true)
   const serving = new Set<SessionId>()
   const supervisor = yield* Supervisor.make<Agents | TurnRunner>({
     name: "sessions",
     strategy: "one_for_one",
-    intensity: { restarts: 100, within: "1 minute" },
+    intensity: { restarts: 100 + 10 * concurrentTurns, within: "1 minute" },
     backoff: { base: "50 millis", cap: "5 seconds" },
     children: []
   })
@@ -108,7 +110,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     },
     wake: (session, claimed) =>
       claimed ? begin(session) : Effect.asVoid(Queue.offer(session.inbox, { _tag: "Bell" })),
-    hasRoom: () => serving.size < tenant.definition.config.limits.concurrentTurns,
+    hasRoom: () => serving.size < concurrentTurns,
     active: () => serving.size,
     quiet: quiet.await
   } satisfies SessionSupervisor as SessionSupervisor

@@ -110,7 +110,8 @@ const decideCalls = (state: SessionState, turn: TurnState, policy: Policy): Dire
   for (const call of turn.calls) {
     const directive = decideCall(state, turn, call, policy)
     if (directive === undefined) continue
-    const waits = directive._tag === "RunTool" && (alone || (busy && directive.effect === "unsafe"))
+    const acts = directive._tag === "RunTool" || directive._tag === "QueryTool"
+    const waits = acts && (alone || (busy && directive.effect === "unsafe"))
     if (!waits) return directive
   }
   return { _tag: "Wait" }

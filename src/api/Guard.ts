@@ -17,7 +17,7 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
 
 export interface GuardOptions {
-  /** Host names the service answers to beside loopback names and addresses, without a port. */
+  /** Host names the service answers to beside loopback names and addresses. */
   readonly hosts: ReadonlyArray<string>
   readonly maxBodyBytes: number
 }
@@ -64,7 +64,12 @@ const hostName = (host: string): string | undefined =>
 export const isOurHost = (host: string | undefined, hosts: ReadonlyArray<string>): boolean => {
   const name = hostName(host ?? "")
   if (name === undefined || name === "") return false
-  return isIP(name) !== 0 || name === "localhost" || name.endsWith(".localhost") || hosts.includes(name)
+  return (
+    isIP(name) !== 0 ||
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    hosts.some((own) => hostName(own) === name)
+  )
 }
 
 type Headers = Readonly<Record<string, string | undefined>>

@@ -23,7 +23,7 @@ const typeOf = (status: number): string => {
 }
 
 /** Adds `error` to a problem that has none, and says that asking again does not help where it does not. */
-export const worded = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+const worded = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
   const { body, headers, status } = response
   if (status < 400 || body._tag !== "Uint8Array" || body.contentType !== ProblemDetails.contentType) return response
   const problem = Option.getOrUndefined(decode(new TextDecoder().decode(body.body)))

@@ -64,7 +64,9 @@ const chat = Effect.fnUntraced(function* (input: ChatInput) {
   const { headers, payload } = input
   const target = yield* targetOf(payload.model)
   const messages = messagesOf(payload.messages)
-  if (messages === undefined) return yield* new BadRequest({ detail: "messages: the last one must be the user's" })
+  if (messages === undefined || messages.text === "") {
+    return yield* new BadRequest({ detail: "messages: the last one must be the user's, and say something" })
+  }
   const session = yield* sessionOf(input)
   const continued = headers["x-session-id"] !== undefined
   const incoming: Incoming = {

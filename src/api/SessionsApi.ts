@@ -11,10 +11,13 @@ import { BadRequest, Conflict, LimitReached, tenantProblems } from "./Problems.t
 
 const inSession = { tenant: TenantId, session: SessionId }
 
+/** A database keeps half a surrogate pair as another character, and would not find it again. */
+const wellFormed = Schema.makeFilter((text: string) => text.isWellFormed() || "Expected text without half characters")
+
 const NewMessage = Schema.Struct({
   agent: Schema.optionalKey(AgentId),
   text: Schema.NonEmptyString,
-  externalId: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255)))
+  externalId: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255), wellFormed))
 }).annotate({ identifier: "NewMessage" })
 
 const AcceptedMessage = Schema.Struct({ session: SessionId, turn: TurnId, seq: Schema.Int })

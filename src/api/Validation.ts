@@ -22,7 +22,7 @@ const errorsOf = ({ cause, kind }: HttpApiError.HttpApiSchemaError): Errors =>
 const keyOf = (key: PropertyKey) => (typeof key === "number" ? key : String(key))
 
 /** `messages[0].role: Expected "user"`; a fault of the whole body has no place. */
-export const detailOf = (errors: Errors): string =>
+const detailOf = (errors: Errors): string =>
   errors
     .map(({ message, path }) => [placeOf(path.slice(1)), message].filter((part) => part !== "").join(": "))
     .join("; ")

@@ -9,7 +9,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Duration, Redacted } from "effect"
+import type { Duration, Option, Redacted } from "effect"
 import * as Server from "../api/Server.ts"
 import { TreeView } from "../api/SystemHandlers.ts"
 import type { LoadedConfig } from "../config/ConfigLoader.ts"
@@ -29,7 +29,8 @@ export interface AppOptions {
   /** The service's configuration with flags and environment applied. */
   readonly service: ServiceConfig
   readonly folder: string
-  readonly admin: Redacted.Redacted
+  /** The administrator's token, if it is set; otherwise it is in the folder. */
+  readonly admin: Option.Option<Redacted.Redacted>
 }
 
 /** Starts the service. It lives until the Scope closes, or its `exit` fails because the root has given up. */
@@ -43,12 +44,15 @@ export const start = Effect.fn("App.start")(function* (options: AppOptions) {
 
 const make = ({ admin, config, folder, service }: AppOptions) =>
   Subtree.make("fiberclaw", { intensity: { restarts: 5, within: "1 minute" } }).pipe(
-    Subtree.child("store", Layer.provide(Tokens.layerSql({ admin }), DataFolder.layer(folder))),
+    Subtree.child("store", Layer.provide(tokens(folder, admin), DataFolder.layer(folder))),
     Subtree.child("telemetry", Layer.merge(EventLoop.layer, Heap.layer)),
     Subtree.child("tenants", TenantsLayer.layer({ config, generation: 1, folder: `${folder}/tenants` }), forever),
     Subtree.child("api", api(service.http)),
     Subtree.child("reaper", Reaper.layer(service.drain), forever)
   )
+
+const tokens = (folder: string, admin: AppOptions["admin"]) =>
+  Layer.unwrap(Effect.map(DataFolder.adminToken(folder, admin), (token) => Tokens.layerSql({ admin: token })))
 
 const forever = { shutdown: "infinity" } as const
 

@@ -26,7 +26,11 @@ export const layer = Layer.effect(
           )
         ),
         Effect.as<ReadonlyArray<string>>([]),
-        Effect.catch((error) => Effect.succeed([`tenant ${id}: ${error.message}`]))
+        Effect.catchTags({
+          StoreUnavailable: ({ message }) => Effect.succeed([`tenant ${id}: ${message}`]),
+          TenantUnknown: ({ message }) => Effect.succeed([message]),
+          TenantUnavailable: ({ message }) => Effect.succeed([message])
+        })
       )
 
     const reasons = Effect.gen(function* () {

@@ -81,11 +81,12 @@ const watch = Effect.fnUntraced(function* ({ client, params, seen }: Talk) {
   return Stream.fromQueue(queue)
 })
 
-const send = ({ agent, awaited, client, params }: Speaking, text: string) =>
+/** Whether it was taken. Nobody at a pipe would read that it was not. */
+const send = ({ agent, awaited, client, interactive, params }: Speaking, text: string) =>
   client.sessions.say({ params, payload: { agent, text } }).pipe(
     Effect.tap(({ turn }) => Ref.update(awaited, HashSet.add(turn))),
     Effect.as(true),
-    Effect.catch((error) => Effect.as(say(`! ${error.message}`), false))
+    Effect.catch(({ message }) => (interactive ? Effect.as(say(`! ${message}`), false) : fail(`! ${message}`)))
   )
 
 const attend = <E>(speaking: Speaking, events: Stream.Stream<SessionEvent | TextDelta, E>) =>

@@ -30,7 +30,7 @@ const build = (url: string, token: Redacted.Redacted) =>
 export const connect = Effect.fnUntraced(function* ({ data, token, url }: ClientOptions) {
   const env = yield* environment
   const folder = folders({ data }, env).data
-  const address = Option.getOrUndefined(url) ?? (yield* firstLine(`${folder}/fiberclaw.url`)) ?? "http://127.0.0.1:4000"
+  const address = Option.getOrUndefined(url) ?? (yield* textOf(`${folder}/fiberclaw.url`)) ?? "http://127.0.0.1:4000"
   const secret = Option.getOrUndefined(token) ?? (yield* findToken(folder, lookup(env, "FIBERCLAW_ADMIN_TOKEN")))
   const client = yield* build(address, secret)
   yield* client.system
@@ -44,14 +44,15 @@ export const connect = Effect.fnUntraced(function* ({ data, token, url }: Client
 })
 
 const findToken = Effect.fnUntraced(function* (folder: string, set: string | undefined) {
-  const text = set || (yield* firstLine(`${folder}/admin.token`))
+  const text = set?.trim() || (yield* textOf(`${folder}/admin.token`))
   return text === undefined
     ? yield* fail(`there is no token in ${folder}: give one with --token, or name the service's folder with --data`)
     : Redacted.make(text)
 })
 
-const firstLine = Effect.fnUntraced(function* (file: string) {
+/** None where there is no such file, or nothing in it. */
+const textOf = Effect.fnUntraced(function* (file: string) {
   const fs = yield* FileSystem.FileSystem
   const text = yield* Effect.option(fs.readFileString(file))
-  return Option.getOrUndefined(Option.map(text, (content) => content.trim()))
+  return Option.getOrElse(text, () => "").trim() || undefined
 })

@@ -76,14 +76,17 @@ const runService = Effect.fnUntraced(function* (options: Omit<App.AppOptions, "a
   const fs = yield* FileSystem.FileSystem
   const { config, folder } = options
   yield* DataFolder.prepare(folder)
-  const set = Option.map(Option.fromUndefinedOr(lookup(env, "FIBERCLAW_ADMIN_TOKEN") || undefined), Redacted.make)
-  const { file, token } = yield* DataFolder.adminToken(folder, set)
-  const running = yield* App.start({ ...options, admin: token })
+  const admin = Option.map(
+    Option.fromUndefinedOr(lookup(env, "FIBERCLAW_ADMIN_TOKEN")?.trim() || undefined),
+    Redacted.make
+  )
+  const running = yield* App.start({ ...options, admin })
   const { address } = Context.get(yield* running.services, HttpServer.HttpServer)
   const url = HttpServer.formatAddress(address)
   yield* Effect.ignore(fs.writeFileString(`${folder}/fiberclaw.url`, `${url}\n`, { mode: 0o600 }))
+  const adminToken = Option.isSome(admin) ? "as set" : DataFolder.tokenFile(folder)
   yield* Effect.logInfo("service ready").pipe(
-    Effect.annotateLogs({ url, version, pid: process.pid, tenants: config.tenants.size, adminToken: file ?? "as set" })
+    Effect.annotateLogs({ url, version, pid: process.pid, tenants: config.tenants.size, adminToken })
   )
   return yield* running.exit
 }, Effect.scoped)

@@ -11,7 +11,7 @@ import { choice, count, field, otherwise, section, Share, Text, Time } from "./F
 const reference = /^[^\s/]+\/\S+$/
 
 /** A model as `provider/model`; the model's own name may hold further slashes. */
-export const ModelName = field(
+const ModelName = field(
   { expected: "a model as provider/model" },
   Schema.String.check(Schema.isPattern(reference)).pipe(
     Schema.decodeTo(
@@ -28,17 +28,15 @@ export const ModelName = field(
     )
   )
 )
-export type ModelName = typeof ModelName.Type
 
-export const ApprovalsConfig = Schema.Struct({
+const ApprovalsConfig = Schema.Struct({
   /** What happens to a dangerous tool call: a person is asked, or it runs, or it does not. */
   dangerous: choice(["ask", "allow", "deny"]).pipe(otherwise("ask")),
   /** How long a request for approval waits for a person. */
   patience: Time.pipe(otherwise(Duration.minutes(10)))
 })
-export type ApprovalsConfig = typeof ApprovalsConfig.Type
 
-export const ContextConfig = Schema.Struct({
+const ContextConfig = Schema.Struct({
   /** Tokens the model can take in. */
   window: count(1).pipe(otherwise(200_000)),
   /** The share of the window at which the session is compacted. */
@@ -46,7 +44,6 @@ export const ContextConfig = Schema.Struct({
   /** Turns at the end that compaction leaves alone. */
   keepTurns: count(0).pipe(otherwise(4))
 })
-export type ContextConfig = typeof ContextConfig.Type
 
 export const AgentConfig = Schema.Struct({
   model: ModelName,

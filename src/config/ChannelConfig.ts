@@ -4,7 +4,7 @@ import { AgentId } from "../domain/Ids.ts"
 import { Address, field, Flag, noSecret, otherwise, Secret } from "./Fields.ts"
 
 /** A Discord bot. */
-export const DiscordConfig = Schema.Struct({
+const DiscordConfig = Schema.Struct({
   kind: Schema.tag("discord"),
   /** Whether the channel connects at all. */
   enabled: Flag.pipe(otherwise(true)),
@@ -15,7 +15,6 @@ export const DiscordConfig = Schema.Struct({
   /** Who answers. */
   agent: field({ expected: "the name of an agent" }, AgentId)
 })
-export type DiscordConfig = typeof DiscordConfig.Type
 
 export const ChannelConfig = Schema.Union([DiscordConfig])
 export type ChannelConfig = typeof ChannelConfig.Type

@@ -15,7 +15,7 @@ import { ConfigFault } from "./Fault.ts"
 import { didYouMean } from "./Suggestion.ts"
 
 /** The largest file that is read. */
-export const maxFileBytes = 1_048_576
+const maxFileBytes = 1_048_576
 
 export interface TenantFiles {
   readonly id: TenantId

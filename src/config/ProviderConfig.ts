@@ -9,20 +9,18 @@ import * as Schema from "effect/Schema"
 import { Address, count, otherwise, Secret, section, Text, Time } from "./Fields.ts"
 
 /** The most the provider's key allows; what is absent is not limited. */
-export const RateConfig = Schema.Struct({
+const RateConfig = Schema.Struct({
   requestsPerMinute: Schema.optionalKey(count(1)),
   inputTokensPerMinute: Schema.optionalKey(count(1)),
   outputTokensPerMinute: Schema.optionalKey(count(1))
 })
-export type RateConfig = typeof RateConfig.Type
 
 /** How a failed call is repeated: at most `attempts` calls in all, `base` apart at first, never more than `cap`. */
-export const RetryConfig = Schema.Struct({
+const RetryConfig = Schema.Struct({
   attempts: count(1).pipe(otherwise(5)),
   base: Time.pipe(otherwise(Duration.millis(500))),
   cap: Time.pipe(otherwise(Duration.seconds(30)))
 })
-export type RetryConfig = typeof RetryConfig.Type
 
 const remote = (baseUrl: string) => ({
   apiKey: Secret,
@@ -35,16 +33,13 @@ const remote = (baseUrl: string) => ({
 })
 
 /** The Anthropic Messages API. */
-export const AnthropicConfig = Schema.Struct({ kind: Schema.tag("anthropic"), ...remote("https://api.anthropic.com") })
-export type AnthropicConfig = typeof AnthropicConfig.Type
+const AnthropicConfig = Schema.Struct({ kind: Schema.tag("anthropic"), ...remote("https://api.anthropic.com") })
 
 /** OpenAI, or whatever speaks its chat completions. */
-export const OpenAiConfig = Schema.Struct({ kind: Schema.tag("openai"), ...remote("https://api.openai.com/v1") })
-export type OpenAiConfig = typeof OpenAiConfig.Type
+const OpenAiConfig = Schema.Struct({ kind: Schema.tag("openai"), ...remote("https://api.openai.com/v1") })
 
 /** The demo: no key, no network. */
-export const ScriptedConfig = Schema.Struct({ kind: Schema.tag("scripted") })
-export type ScriptedConfig = typeof ScriptedConfig.Type
+const ScriptedConfig = Schema.Struct({ kind: Schema.tag("scripted") })
 
 export const ProviderConfig = Schema.Union([AnthropicConfig, OpenAiConfig, ScriptedConfig])
 export type ProviderConfig = typeof ProviderConfig.Type

@@ -20,12 +20,12 @@ const TrustedProxy = field(
   Schema.Union([Schema.Boolean, Schema.NonEmptyString])
 )
 
-export const HttpConfig = Schema.Struct({
+const HttpConfig = Schema.Struct({
   /** The address to listen on. Beyond loopback needs `trustedProxy` or `insecure`. */
   host: Text.pipe(otherwise("127.0.0.1")),
   /** The port to listen on; 0 lets the operating system choose. */
   port: Port.pipe(otherwise(4000)),
-  /** A proxy in front of the service terminates TLS: any (`true`) or the one at this address. */
+  /** A proxy in front of the service terminates TLS: `true`, or its address for whoever reads the file. */
   trustedProxy: Schema.optionalKey(TrustedProxy),
   /** Host names the service answers to beside loopback names, addresses and `host`: what a proxy passes on. */
   hosts: Schema.Array(Text).pipe(otherwise([])),
@@ -34,13 +34,11 @@ export const HttpConfig = Schema.Struct({
   /** The largest request body, in bytes. */
   maxBodyBytes: count(1).pipe(otherwise(1_048_576))
 })
-export type HttpConfig = typeof HttpConfig.Type
 
-export const LogConfig = Schema.Struct({
+const LogConfig = Schema.Struct({
   level: LogLevel.pipe(otherwise("info")),
   format: LogFormat.pipe(otherwise("json"))
 })
-export type LogConfig = typeof LogConfig.Type
 
 export const ServiceConfig = Schema.Struct({
   http: section(HttpConfig),

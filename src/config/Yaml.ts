@@ -26,7 +26,7 @@ import { syntaxFaults } from "./YamlSyntax.ts"
 export const maxAliases = 100
 
 /** How many values a file may come to, those that aliases repeat included. */
-export const maxValues = 100_000
+const maxValues = 100_000
 
 export interface Parsed {
   /** Absent when the text is not YAML. */

@@ -40,7 +40,10 @@ export class DuplicateMessage extends Schema.TaggedError<DuplicateMessage>()("Du
   }
 }
 
-/** The disk or the database cannot do it now; nothing was written. `reason` is one clear sentence. */
+/**
+ * The disk or the database cannot do it now; `reason` is one clear sentence. Nothing was written, unless only the
+ * answer was lost: whoever goes on with the log reads it again first.
+ */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   reason: Schema.String,
   cause: Schema.optionalKey(Schema.Defect())

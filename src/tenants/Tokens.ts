@@ -75,6 +75,7 @@ const migrations = Migrator.fromRecord({
   )
 })
 
+/** What is on disk and what is known change together, also when whoever asked goes away in between. */
 const make = Effect.fnUntraced(function* (admin: Redacted.Redacted) {
   const sql = yield* SqlClient.SqlClient
   yield* Migrator.make({})({ loader: migrations, table: "token_migrations" })
@@ -104,7 +105,8 @@ const make = Effect.fnUntraced(function* (admin: Redacted.Redacted) {
       known.set(id, row)
       return { token: tokenOf(row), secret: Redacted.make(secret) }
     },
-    Effect.catchTag("SqlError", (cause) => new TokensUnavailable({ cause }))
+    Effect.catchTag("SqlError", (cause) => new TokensUnavailable({ cause })),
+    Effect.uninterruptible
   )
 
   const revoke = Effect.fn("Tokens.revoke")(
@@ -113,7 +115,8 @@ const make = Effect.fnUntraced(function* (admin: Redacted.Redacted) {
       yield* sql`DELETE FROM tokens WHERE id = ${id}`
       known.delete(id)
     },
-    Effect.catchTag("SqlError", (cause) => new TokensUnavailable({ cause }))
+    Effect.catchTag("SqlError", (cause) => new TokensUnavailable({ cause })),
+    Effect.uninterruptible
   )
 
   const all = Effect.sync(() => Array.from(known.values(), tokenOf))

@@ -3,8 +3,8 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Approvals } from "../../src/approvals/Approvals.ts"
 import type { Verdict } from "../../src/domain/Approval.ts"
-import { ApprovalId } from "../../src/domain/Ids.ts"
-import { SessionStore } from "../../src/sessions/SessionStore.ts"
+import { ApprovalId, SessionId } from "../../src/domain/Ids.ts"
+import { SessionStore, StoreUnavailable } from "../../src/sessions/SessionStore.ts"
 import * as AgentWorld from "../support/AgentWorld.ts"
 import { below, ended, event, inTime, say, settle, types } from "../support/AgentWorld.ts"
 import { calls, make, text } from "../support/FakeProvider.ts"
@@ -12,6 +12,7 @@ import { temporary } from "../support/Folder.ts"
 import { countingTools, runsOf } from "../support/Tools.ts"
 
 const unsafe = { tool: "unsafe", text: "rm -rf /" }
+const other = SessionId.make("other")
 const once = [calls({ a: unsafe }), text("done")]
 
 /** A world whose model wants to do something dangerous, and the folder in which its tools count their runs. */
@@ -286,6 +287,36 @@ describe("after a restart of the service", () => {
 })
 
 describe("while the store cannot be read", () => {
+  it.effect("in one session, requests of others expire all the same", () =>
+    Effect.gen(function* () {
+      const [shared, folder] = [yield* AgentWorld.sharedStore, yield* temporary]
+      const tools = countingTools({ folder })
+      const unreadable = Layer.effect(
+        SessionStore,
+        Effect.map(SessionStore, (whole) => ({
+          ...whole,
+          read: (...read: Parameters<typeof whole.read>) =>
+            read[0] === AgentWorld.s ? new StoreUnavailable({ reason: "unreadable" }) : whole.read(...read)
+        }))
+      ).pipe(Layer.provide(shared))
+      yield* Effect.gen(function* () {
+        yield* say("hello")
+        yield* event("ApprovalAsked")
+        yield* TestClock.adjust("1 second")
+        yield* say("hello", { session: other })
+        yield* event("ApprovalAsked", undefined, other)
+      }).pipe(
+        Effect.provide(
+          AgentWorld.layer({ providers: [make([calls({ a: unsafe }), calls({ a: unsafe })])], tools, store: shared })
+        )
+      )
+      yield* Effect.gen(function* () {
+        assert.include(yield* inTime(event("ApprovalSettled", undefined, other)), { verdict: "expired" })
+        assert.lengthOf(yield* pending, 1)
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], tools, store: unreadable })))
+    })
+  )
+
   it.effect("the expiry waits, and goes on afterwards", () =>
     Effect.gen(function* () {
       const { broken, store } = yield* AgentWorld.failingStore

@@ -272,6 +272,18 @@ table("an incarnation dies", [
   { name: "while an idempotent tool runs", log: cut("idempotent"), next: "run a as idempotent" },
   { name: "while a queryable tool runs", log: cut("queryable"), next: "query a" },
   { name: "while an unsafe tool runs", log: cut("unsafe"), next: "settle a as unknown" },
+  {
+    name: "while a queryable tool runs: it is not asked beside an unsafe one",
+    log: [
+      ...calling({ a: "risky", b: "queryable" }),
+      asked("t", "a"),
+      toolCalled("t", 1, "b", "queryable"),
+      settled("t", "a", "allow"),
+      resumed("t"),
+      toolCalled("t", 1, "a", "unsafe")
+    ],
+    next: "Wait"
+  },
   { name: "while a person is asked: they still are", log: [...waiting, resumed("t")], next: "Wait" },
   {
     name: "after it was allowed: it runs now",

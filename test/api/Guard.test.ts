@@ -46,7 +46,7 @@ const requests: ReadonlyArray<readonly [crossSite: boolean, method: string, head
 
 describe("Guard", () => {
   it.each(hosts)("knows whether %s is its host: %s", (host, ours) => {
-    assert.strictEqual(isOurHost(host, ["127.0.0.1", "claw.example.org"]), ours)
+    assert.strictEqual(isOurHost(host, ["127.0.0.1", "Claw.Example.org:443"]), ours)
   })
 
   it.each(requests)("knows whether a page of another site calls: %s, %s %o", (crossSite, method, headers) => {

@@ -234,7 +234,8 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
       "an assistant's last word",
       [user("Hi"), { role: "assistant", content: "Hello" }],
       /400 messages: the last one must be the user's/
-    ]
+    ],
+    ["silence", [user("")], /400 messages: the last one must be the user's, and say something/]
   ]
 
   it.effect.each(unsupported)("is told that %s is not understood", ([, messages, detail]) =>

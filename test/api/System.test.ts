@@ -108,7 +108,7 @@ describe("a service that cannot do its work", () => {
       const { call, drain } = yield* start({ data })
       const down = yield* call("GET", "/ready", public_)
       assert.deepStrictEqual([down.status, down.headers["content-type"]], [503, "application/problem+json"])
-      assert.match(String(at(down.json, "reasons", 0)), /^tenant other: tenant other is /)
+      assert.match(String(at(down.json, "reasons", 0)), /^tenant other is /)
       assert.strictEqual(at(down.json, "detail"), at(down.json, "reasons", 0))
       const refused = yield* call("GET", "/api/v1/tenants/other/agents")
       assert.deepStrictEqual([refused.status, refused.headers["retry-after"]], [503, "1"])

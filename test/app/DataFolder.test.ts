@@ -1,4 +1,4 @@
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, FileSystem, Layer, Option, Redacted, Scope } from "effect"
@@ -26,6 +26,17 @@ layer(NodeServices.layer)("DataFolder", (it) => {
     })
   )
 
+  it.effect("keeps its mode where somebody else has put something", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      yield* FileSystem.FileSystem.use((fs) =>
+        Effect.andThen(fs.chmod(path, 0o755), fs.writeFileString(`${path}/theirs`, ""))
+      )
+      yield* DataFolder.prepare(path)
+      assert.strictEqual(modeOf(path), 0o755)
+    })
+  )
+
   it.effect("is refused where a file is", () =>
     Effect.gen(function* () {
       const path = `${yield* folder}/file`
@@ -39,13 +50,21 @@ layer(NodeServices.layer)("DataFolder", (it) => {
     Effect.gen(function* () {
       const path = yield* folder
       const made = yield* DataFolder.adminToken(path, Option.none())
-      assert.strictEqual(made.file, `${path}/admin.token`)
       assert.strictEqual(modeOf(`${path}/admin.token`), 0o600)
-      assert.strictEqual(readFileSync(`${path}/admin.token`, "utf8"), `${Redacted.value(made.token)}\n`)
+      assert.strictEqual(readFileSync(`${path}/admin.token`, "utf8"), `${Redacted.value(made)}\n`)
       const again = yield* DataFolder.adminToken(path, Option.none())
-      assert.strictEqual(Redacted.value(again.token), Redacted.value(made.token))
+      assert.strictEqual(Redacted.value(again), Redacted.value(made))
       const set = yield* DataFolder.adminToken(path, Option.some(Redacted.make("mine")))
-      assert.deepStrictEqual([Redacted.value(set.token), set.file], ["mine", undefined])
+      assert.strictEqual(Redacted.value(set), "mine")
+    })
+  )
+
+  it.effect("says what is wrong with its database, whatever the folder is called", () =>
+    Effect.gen(function* () {
+      const path = `${yield* folder}/blocks`
+      mkdirSync(`${path}/fiberclaw.sqlite`, { recursive: true })
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(DataFolder.layer(path))))
+      assert.match(String((error as { readonly message: string }).message), /\/blocks cannot be used: the database /)
     })
   )
 

@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from "node:fs"
+import { existsSync, statSync, writeFileSync } from "node:fs"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { NodeServices } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
@@ -83,12 +83,13 @@ layer(NodeServices.layer)("fiberclaw serve", (it) => {
         ["--config", config, "--port", "0", "--data", `${parent}/file`],
         /^the data folder .*\/file cannot be written: .*\n$/
       )
-      const { data } = yield* startApp({})
+      const { data } = yield* startApp({ env: { FIBERCLAW_ADMIN_TOKEN: "set" } })
       const stderr = yield* refused(["--config", config, "--port", "0", "--data", data], /./)
       assert.strictEqual(
         stderr,
         `the data folder ${data} is in use by another fiberclaw: stop that one, or choose another with --data\n`
       )
+      assert.isFalse(existsSync(`${data}/admin.token`))
     })
   )
 

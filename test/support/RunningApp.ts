@@ -128,25 +128,21 @@ export const start = Effect.fnUntraced(
     const config = yield* load(yield* writeFiles({ ...minimal, ...options.files }), options.env ?? {}, known)
     const data = options.data ?? (yield* fs.makeTempDirectoryScoped({ prefix: "fiberclaw-data-" }))
     yield* DataFolder.prepare(data)
-    const set = options.env?.["FIBERCLAW_ADMIN_TOKEN"]
-    const { token } = yield* DataFolder.adminToken(data, set === undefined ? noToken : someToken(set))
+    const set = Option.fromUndefinedOr(options.env?.["FIBERCLAW_ADMIN_TOKEN"])
     const drain = yield* Drain
     const service = { ...config.service, http: { ...config.service.http, port: 0 } }
-    const running = yield* App.start({ config, service, folder: data, admin: token })
+    const running = yield* App.start({ config, service, folder: data, admin: Option.map(set, Redacted.make) })
     const services = yield* running.services
     const { address } = Context.get(services, HttpServer.HttpServer)
     const tenants = Context.get(services, Tenants)
     const url = HttpServer.formatAddress(address)
     const port = Number(new URL(url).port)
-    const admin = Redacted.value(token)
+    const admin = Option.getOrUndefined(set) ?? (yield* fs.readFileString(DataFolder.tokenFile(data))).trim()
     return RunningApp.of({ url, port, admin, data, drain, tenants, ...client(port, admin), within: within(tenants) })
   },
   Effect.orDie,
   Effect.provide(Layer.mergeAll(NodeServices.layer, Drain.layer, Logger.layer([])))
 )
-
-const noToken = Option.none<Redacted.Redacted>()
-const someToken = (text: string) => Option.some(Redacted.make(text))
 
 const within =
   (tenants: Tenants["Service"]): RunningApp["Service"]["within"] =>

@@ -20,7 +20,7 @@ const sound = Schema.makeFilter((command: string) =>
 )
 
 /** What the model writes. */
-export const ExecInput = Schema.Struct({
+const ExecInput = Schema.Struct({
   command: Schema.String.annotate({
     description: "The command, as given to `sh -c`. It has no stdin; what it leaves in the background is ended with it."
   }).check(Schema.isMinLength(1), Schema.isMaxLength(32_768), sound),
@@ -30,7 +30,7 @@ export const ExecInput = Schema.Struct({
     }).check(Schema.isBetween({ minimum: 1, maximum: 600 }))
   )
 })
-export type ExecInput = typeof ExecInput.Type
+type ExecInput = typeof ExecInput.Type
 
 export interface ExecOptions {
   /** The absolute path of an agent's workspace; made on demand, private to its owner (0700). */
@@ -64,7 +64,7 @@ const timeoutOf = (input: ExecInput) => input.timeoutSeconds ?? 120
 const invisible = /[^\P{C}\n\t]|[\u2028\u2029]/gu
 
 /** The folder, then the whole command; what a screen would not show or would act on is written as an escape. */
-export const summaryOf = (input: ExecInput, folder: string): string => {
+const summaryOf = (input: ExecInput, folder: string): string => {
   const command = input.command.replace(invisible, (hidden) => `\\u{${hidden.codePointAt(0)?.toString(16)}}`)
   return `in ${folder}: ${command}`
 }

@@ -10,7 +10,7 @@ import * as Schedule from "effect/Schedule"
 import { readdir, readFile } from "node:fs/promises"
 
 /** How long a group may take to end by itself after SIGTERM. */
-export const grace = Duration.seconds(2)
+const grace = Duration.seconds(2)
 
 /** How long the end of a killed group is waited for; a process in uninterruptible sleep may outlast it. */
 const killWait = Duration.seconds(1)
