@@ -113,7 +113,21 @@ const make = Effect.fnUntraced(function* () {
 })
 
 const promptOf = (agent: ServingAgent, state: SessionState) =>
-  Prompt.make([{ role: "system", content: agent.definition.instructions }, ...state.history])
+  Prompt.fromMessages([
+    Prompt.makeMessage("system", { content: agent.definition.instructions }),
+    ...state.history.map(decodeOnce)
+  ])
+
+const decodeMessage = Schema.decodeSync(Prompt.Message)
+
+/** States share the messages of their history, so that each is decoded once and not again with every step. */
+const decodeOnce = (message: Prompt.MessageEncoded): Prompt.Message => {
+  const known = decoded.get(message) ?? decodeMessage(message)
+  decoded.set(message, known)
+  return known
+}
+
+const decoded = new WeakMap<Prompt.MessageEncoded, Prompt.Message>()
 
 const textOf = (parts: ReadonlyArray<ProviderPart>) =>
   parts.reduce((text, part) => (part.type === "text-delta" ? text + part.delta : text), "")

@@ -15,6 +15,7 @@ import { Agents } from "../agents/Agents.ts"
 import type { Incoming } from "../agents/Directory.ts"
 import { reaches } from "../domain/Access.ts"
 import { AgentId, SessionId, TenantId } from "../domain/Ids.ts"
+import { watch } from "../sessions/Feed.ts"
 import { Tenants } from "../tenants/Tenants.ts"
 import { CurrentCaller, inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
@@ -22,9 +23,8 @@ import { eventStream } from "./EventStreams.ts"
 import type { ChatRequest } from "./OpenAiApi.ts"
 import { type Answering, completion, failure, gather, messagesOf, nothingYet, refusalOf } from "./OpenAiCodec.ts"
 import { type Answer, answerFrames } from "./OpenAiStream.ts"
-import { BadRequest, NotFound, unavailable } from "./Problems.ts"
+import { BadRequest, NotFound } from "./Problems.ts"
 import { accept, untilClosing } from "./SessionHandlers.ts"
-import { watch } from "./Watch.ts"
 
 interface ChatInput {
   readonly payload: ChatRequest
@@ -81,13 +81,13 @@ const chat = Effect.fnUntraced(function* (input: ChatInput) {
 })
 
 const answer = Effect.fnUntraced(function* (incoming: Incoming, request: ChatRequest) {
-  const from = yield* Effect.mapError(watch(incoming.session), unavailable)
+  const from = yield* watch(incoming.session)
   const accepted = yield* accept(incoming)
   const created = Math.floor((yield* Clock.currentTimeMillis) / 1000)
   const answering: Answering = { id: `chatcmpl-${accepted.turn}`, model: request.model, created }
   const headers = { "x-session-id": accepted.session, "x-turn-id": accepted.turn }
   const events: Answer = yield* untilClosing(
-    from(accepted.seq).pipe(
+    from(accepted.seq, !accepted.repeated).pipe(
       Stream.filter((event) => event.turn === accepted.turn),
       Stream.takeUntil((event) => event.type === "TurnEnded")
     )

@@ -8,6 +8,7 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import type { Scope } from "effect"
 import type { SessionId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 import { type Signal, Signals, type TextDelta } from "../telemetry/Signals.ts"
@@ -22,35 +23,41 @@ interface Position {
   behind: boolean
 }
 
+/** Follows the log behind a sequence number; `fresh` when nothing was there behind it as the watch began. */
+export type From = (after: number, fresh: boolean) => Stream.Stream<SessionEvent | TextDelta, StoreUnavailable>
+
+/** Watches until the Scope closes, from before something is said: what it returns misses nothing since, once. */
+export const watch = Effect.fnUntraced(function* (
+  session: SessionId
+): Effect.fn.Return<From, never, SessionStore | Signals | Scope.Scope> {
+  const store = yield* SessionStore
+  const queue = yield* Signals.use((signals) => signals.watch(session))
+  return (after, fresh) => {
+    const position: Position = { seen: after, replied: 0, behind: !fresh }
+    const page = Effect.map(
+      Effect.suspend(() => store.read(session, { after: position.seen, limit: pageSize })),
+      (events) => {
+        position.behind = events.length === pageSize
+        return events.map((event) => pass(position, event))
+      }
+    )
+    const live = Effect.map(Queue.takeAll(queue), (signals) => hear(position, signals))
+    const pull = Effect.gen(function* () {
+      for (;;) {
+        const found = yield* position.behind ? page : live
+        if (Arr.isReadonlyArrayNonEmpty(found)) return found
+      }
+    })
+    return Stream.fromPull(Effect.succeed(pull))
+  }
+})
+
 /** Events behind `after` and live text, for as long as the stream is read. */
 export const follow = (
   session: SessionId,
   after: number
 ): Stream.Stream<SessionEvent | TextDelta, StoreUnavailable, SessionStore | Signals> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const store = yield* SessionStore
-      const queue = yield* Signals.use((signals) => signals.watch(session))
-      const position: Position = { seen: after, replied: 0, behind: true }
-
-      const page = Effect.map(
-        Effect.suspend(() => store.read(session, { after: position.seen, limit: pageSize })),
-        (events) => {
-          position.behind = events.length === pageSize
-          return events.map((event) => pass(position, event))
-        }
-      )
-      const live = Effect.map(Queue.takeAll(queue), (signals) => hear(position, signals))
-
-      const pull = Effect.gen(function* () {
-        for (;;) {
-          const found = yield* position.behind ? page : live
-          if (Arr.isReadonlyArrayNonEmpty(found)) return found
-        }
-      })
-      return Stream.fromPull(Effect.succeed(pull))
-    })
-  )
+  Stream.unwrap(Effect.map(watch(session), (from) => from(after, false)))
 
 const pass = (position: Position, event: SessionEvent): SessionEvent => {
   position.seen = event.seq
