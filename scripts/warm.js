@@ -6,8 +6,12 @@ import { cacheCompiledCode, recentEnough } from "./runtime.js"
 
 if (recentEnough(process.versions.node)) {
   cacheCompiledCode()
-  const program = ["../src/cli/Cli.ts", "../src/cli/Serving.ts", "../src/cli/Chatting.ts"]
-  Promise.all(program.map((file) => import(file))).catch((error) => {
-    console.error(`the program could not be compiled ahead: ${error.message}`)
-  })
+  const program = ["../src/cli/Cli.ts", "../src/cli/Serving.ts", "../src/cli/Chatting.ts", "../src/cli/Checking.ts"]
+  Promise.all(program.map((file) => import(file)))
+    .then(() => {
+      // The entry point runs when it is loaded, so it is given something harmless to do.
+      process.argv.splice(2, Number.POSITIVE_INFINITY, "--version")
+      return import("../src/main.ts")
+    })
+    .catch((error) => console.error(`the program could not be compiled ahead: ${error.message}`))
 }
