@@ -23,6 +23,9 @@ import type { Session } from "./Session.ts"
 import { serve } from "./SessionFiber.ts"
 import type { TurnRunner } from "./TurnRunner.ts"
 
+/** A session waits for its tools to be gone, which `ToolRuns` gives 10 seconds. */
+const longerThanAnyTool = Duration.seconds(15)
+
 export interface SessionSupervisor {
   /** Takes on a session; false when somebody serves it or is about to. Synchronous: call it as the append commits. */
   claim(session: Session): boolean
@@ -78,7 +81,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     id,
     kind: "worker",
     restart: "transient",
-    shutdown: Duration.seconds(5),
+    shutdown: longerThanAnyTool,
     start: start(id)
   })
 
