@@ -46,13 +46,13 @@ const targetOf = Effect.fnUntraced(function* (model: string) {
 
 /** A request without a session is one of its own; the same idempotency key always means the same one. */
 const sessionOf = Effect.fnUntraced(function* ({ headers, payload }: ChatInput) {
-  const { name } = yield* CurrentCaller
+  const { id } = yield* CurrentCaller
   const key = headers["idempotency-key"]
   const fresh =
     key === undefined
       ? randomUUID()
       : createHash("sha256")
-          .update(JSON.stringify([name, payload.model, key]))
+          .update(JSON.stringify([id, payload.model, key]))
           .digest("hex")
           .slice(0, 32)
   return yield* Schema.decodeUnknownEffect(SessionId)(headers["x-session-id"] ?? `chat-${fresh}`).pipe(

@@ -8,6 +8,8 @@ export type Role = typeof Role.Type
 
 /** Whoever holds a token. Without a tenant it reaches every tenant. */
 export interface Caller {
+  /** The token's own id: names may be given twice. */
+  readonly id: string
   readonly name: string
   readonly role: Role
   readonly tenant?: TenantId | undefined

@@ -87,10 +87,10 @@ const make = Effect.fnUntraced(function* (admin: Redacted.Redacted) {
 
   const authenticate = (token: Redacted.Redacted): Option.Option<Caller> => {
     const text = Redacted.value(token)
-    if (timingSafeEqual(digest(text), administrator)) return Option.some({ name: "admin", role: "admin" })
+    if (timingSafeEqual(digest(text), administrator)) return Option.some({ id: "admin", name: "admin", role: "admin" })
     const row = known.get(text.split("_")[1] ?? "")
     return row !== undefined && timingSafeEqual(digest(text), Buffer.from(row.hash, "hex"))
-      ? Option.some({ name: row.name, role: row.role, tenant: row.tenant ?? undefined })
+      ? Option.some({ id: row.id, name: row.name, role: row.role, tenant: row.tenant ?? undefined })
       : Option.none()
   }
 

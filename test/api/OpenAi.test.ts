@@ -171,6 +171,21 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
     })
   )
 
+  it.effect("shares an idempotency key with nobody, not even with a token of the same name", () =>
+    Effect.gen(function* () {
+      const app = yield* RunningApp
+      const headers = { "idempotency-key": "key-3" }
+      const ask = (token: string, text: string) =>
+        Effect.promise(() =>
+          clientOf(app, token).chat.completions.create({ model: "main", messages: [user(`say: ${text}`)] }, { headers })
+        )
+      const one = yield* ask(yield* app.token("user"), "mine")
+      const other = yield* ask(yield* app.token("user"), "yours")
+      assert.strictEqual(one.choices[0]?.message.content, "mine")
+      assert.strictEqual(other.choices[0]?.message.content, "yours")
+    })
+  )
+
   it.effect("gets every word once, also when it asks again in the middle of the answer", () =>
     Effect.gen(function* () {
       const openai = yield* client

@@ -18,9 +18,10 @@ describe("a caller", () => {
   const [own, other] = [TenantId.make("own"), TenantId.make("other")]
 
   it("with a tenant reaches that one only, whatever the role", () => {
-    assert.isTrue(reaches({ name: "ada", role: "viewer", tenant: own }, own))
-    assert.isFalse(reaches({ name: "ada", role: "admin", tenant: own }, other))
+    assert.isTrue(reaches({ id: "1", name: "ada", role: "viewer", tenant: own }, own))
+    assert.isFalse(reaches({ id: "1", name: "ada", role: "admin", tenant: own }, other))
   })
 
-  it("without a tenant reaches every one", () => assert.isTrue(reaches({ name: "ada", role: "viewer" }, other)))
+  it("without a tenant reaches every one", () =>
+    assert.isTrue(reaches({ id: "1", name: "ada", role: "viewer" }, other)))
 })

@@ -23,8 +23,11 @@ describe("Tokens", () => {
       const tokens = yield* Tokens
       const tenant = TenantId.make("acme")
       const { secret, token } = yield* tokens.create({ name: "Ada's", role: "operator", tenant })
-      assert.deepStrictEqual(tokens.authenticate(secret), Option.some({ name: "Ada's", role: "operator", tenant }))
-      assert.deepStrictEqual(tokens.authenticate(admin), Option.some({ name: "admin", role: "admin" }))
+      assert.deepStrictEqual(
+        tokens.authenticate(secret),
+        Option.some({ id: token.id, name: "Ada's", role: "operator", tenant })
+      )
+      assert.deepStrictEqual(tokens.authenticate(admin), Option.some({ id: "admin", name: "admin", role: "admin" }))
       assert.deepStrictEqual(yield* tokens.all, [token])
     }).pipe(Effect.provide(inMemory))
   )
