@@ -32,7 +32,6 @@ const titles: Record<number, string> = {
   401: "Unauthorized",
   403: "Forbidden",
   404: "Not Found",
-  405: "Method Not Allowed",
   408: "Request Timeout",
   413: "Content Too Large",
   415: "Unsupported Media Type",
@@ -43,7 +42,6 @@ const titles: Record<number, string> = {
 const details: Record<number, string> = {
   401: "send a valid token as `Authorization: Bearer TOKEN`",
   404: "there is nothing here",
-  405: "this path does not answer to this method",
   413: "the request body is too large",
   415: "send the body as application/json",
   500: "something went wrong here; the service's log has the reason",

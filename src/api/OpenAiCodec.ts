@@ -1,8 +1,8 @@
 /** Between a turn's events and the shapes of OpenAI's chat completions. Pure. */
-import type { PriorMessage, SessionEvent, SessionEventOf } from "../domain/SessionEvent.ts"
+import { type PriorMessage, type SessionEvent, type SessionEventOf, textOf } from "../domain/SessionEvent.ts"
 import type { ChatContent, ChatRequest } from "./OpenAiApi.ts"
 
-const textOf = (content: typeof ChatContent.Type): string =>
+const contentText = (content: typeof ChatContent.Type): string =>
   typeof content === "string" ? content : content.map((part) => part.text).join("")
 
 /** The messages as a session takes them in: the last one, which is the user's, and those before it. */
@@ -13,9 +13,9 @@ export const messagesOf = (
   if (last?.role !== "user") return undefined
   const preceding = messages.slice(0, -1).map(({ content, role }) => ({
     role: role === "developer" ? ("system" as const) : role,
-    text: textOf(content)
+    text: contentText(content)
   }))
-  return { text: textOf(last.content), preceding }
+  return { text: contentText(last.content), preceding }
 }
 
 /** What a turn has come to so far, for the client that waits for it. */
@@ -33,7 +33,7 @@ export const nothingYet: Outcome = { text: "", finish: "stop", promptTokens: 0, 
 export const gather = (outcome: Outcome, event: SessionEvent): Outcome => {
   if (event.type === "TurnEnded") return { ...outcome, ended: event }
   if (event.type !== "ModelReplied") return outcome
-  const said = event.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
+  const said = textOf(event)
   return {
     text: [outcome.text, said].filter((part) => part !== "").join("\n\n"),
     finish: finishOf(event.finishReason),

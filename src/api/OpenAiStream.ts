@@ -3,7 +3,7 @@
  * the finish, the usage if asked for, and `[DONE]`.
  */
 import * as Stream from "effect/Stream"
-import type { SessionEvent } from "../domain/SessionEvent.ts"
+import { type SessionEvent, textOf, unseen } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
 import type { Frame } from "./EventStreams.ts"
 import {
@@ -56,17 +56,11 @@ const step = (
   if (event.type === "TurnResumed") return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
   const gathered = gather(outcome, event)
   if (event.type === "ModelReplied") {
-    const rest = unsent(event, sent)
+    const rest = unseen(textOf(event), sent, "\n\n")
     return [{ outcome: gathered, sent: "" }, rest === "" ? [] : [said(gap + rest)]]
   }
   if (event.type === "TurnEnded") return [{ outcome: gathered, sent }, ending(answering, withUsage, gathered)]
   return [{ outcome: gathered, sent }, []]
-}
-
-/** Text that a watcher who came late or lagged behind has not been sent. */
-const unsent = ({ content }: Extract<SessionEvent, { readonly type: "ModelReplied" }>, sent: string): string => {
-  const whole = content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
-  return whole.startsWith(sent) ? whole.slice(sent.length) : `\n\n${whole}`
 }
 
 const ending = (answering: Answering, withUsage: boolean, outcome: Outcome): ReadonlyArray<Frame> => {

@@ -1,5 +1,5 @@
 /** A turn as text in a terminal: what each event adds to what has been shown. Pure. */
-import type { SessionEvent } from "../domain/SessionEvent.ts"
+import { type SessionEvent, textOf, unseen } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
 
 /** What of the present reply has been shown. */
@@ -26,9 +26,8 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
     case "TextDelta":
       return event.offset === shown.length ? [event.text, shown + event.text] : ["", shown]
     case "ModelReplied": {
-      const whole = event.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
-      const rest = whole.startsWith(shown) ? whole.slice(shown.length) : `\n${whole}`
-      return [whole === "" ? "" : `${rest}\n`, ""]
+      const whole = textOf(event)
+      return [whole === "" ? "" : `${unseen(whole, shown, "\n")}\n`, ""]
     }
     case "TurnResumed":
       return [`${shown === "" ? "" : "\n"}${style.dim("(resumed)")}\n`, ""]

@@ -159,6 +159,14 @@ export type SessionEvent = typeof SessionEvent.Type
 export type SessionEventOf<Type extends SessionEvent["type"]> = Extract<SessionEvent, { readonly type: Type }>
 export type NewSessionEventOf<Type extends SessionEvent["type"]> = Extract<NewSessionEvent, { readonly type: Type }>
 
+/** What a reply says, without its thinking and its tool calls. */
+export const textOf = ({ content }: Pick<NewSessionEventOf<"ModelReplied">, "content">): string =>
+  content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
+
+/** What is left to show of a reply of which `shown` was seen already; a reply that came out otherwise is shown anew. */
+export const unseen = (whole: string, shown: string, anew: string): string =>
+  whole.startsWith(shown) ? whole.slice(shown.length) : `${anew}${whole}`
+
 /** A session as lists show it. `unfinished` counts accepted turns that have not ended. */
 export class SessionSummary extends Schema.Class<SessionSummary>("SessionSummary")({
   id: SessionId,

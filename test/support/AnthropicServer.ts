@@ -5,12 +5,12 @@
  * silent. Every request is kept, with how its connection ended. The server and its connections end with the scope.
  */
 import { existsSync, readFileSync } from "node:fs"
-import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
+import type * as Http from "node:http"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { fileURLToPath } from "node:url"
 import { Deferred, Effect, FiberSet, type Latch, Queue, type Scope } from "effect"
+import { listening } from "./ListeningServer.ts"
 
 /** Where recorded answers are, when they are. */
 export const fixtures = fileURLToPath(new URL("../../../shared/fixtures/anthropic/", import.meta.url))
@@ -161,19 +161,8 @@ export const make = Effect.fnUntraced(function* (
     if (given.status !== 0) yield* send(response, given)
   })
 
-  const server = yield* Effect.acquireRelease(
-    Effect.callback<Http.Server>((resume) => {
-      const server = Http.createServer((request, response) => run(serve(request, response)))
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, requests, next: Queue.take(arrivals) }
+  const url = yield* listening((request, response) => run(serve(request, response)))
+  return { url, requests, next: Queue.take(arrivals) }
 })
 
 const parse = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))

@@ -3,10 +3,10 @@
  *
  * AnthropicServer holds whole replies; this one holds in the middle of a text.
  */
-import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
+import type * as Http from "node:http"
 import { Effect, FiberSet, Latch } from "effect"
 import { type Event, reply } from "./AnthropicServer.ts"
+import { listening } from "./ListeningServer.ts"
 
 /** How every reply begins and ends. */
 export const beginning = "It begins"
@@ -34,17 +34,6 @@ export const make = Effect.gen(function* () {
     yield* Effect.sync(() => response.end(encoded(events.slice(middle))))
   })
 
-  const server = yield* Effect.acquireRelease(
-    Effect.callback<Http.Server>((resume) => {
-      const server = Http.createServer((request, response) => run(answer(request, response)))
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.callback<void>((resume) => {
-        server.close(() => resume(Effect.void))
-        server.closeAllConnections()
-      })
-  )
-  const { port } = server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, begin, goOn }
+  const url = yield* listening((request, response) => run(answer(request, response)))
+  return { url, begin, goOn }
 })
