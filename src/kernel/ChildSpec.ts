@@ -1,30 +1,22 @@
 /**
- * How a child is started, how long its end may take, and when it is started again.
+ * How a child is started.
  *
  * A spec is data: the same spec starts every incarnation of a child, each in a Scope of its own that is closed
  * before the next incarnation starts.
  */
 import type { Context } from "effect"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
+import type { Actor } from "./Actor.ts"
+import { type ChildOptions, type ShutdownInput, type SpecBase, shutdownFrom } from "./ChildOptions.ts"
 import type { Lifeline } from "./Incarnation.ts"
 import { incarnate, Incarnation } from "./Incarnation.ts"
-import type { Restart } from "./Restart.ts"
 import type { Host } from "./Tree.ts"
 import { ParentNode } from "./Tree.ts"
 
-/** How long a child may take to end: a time, no time at all (`brutal`), or as long as it needs (`infinity`). */
-export type Shutdown = Duration.Duration | "brutal" | "infinity"
-export type ShutdownInput = Duration.Input | "brutal" | "infinity"
-
-export interface ChildSpec<out R = never> {
-  /** Unique among siblings; becomes a segment of the path. */
-  readonly id: string
-  readonly kind: "supervisor" | "worker"
-  readonly restart: Restart
-  readonly shutdown: Shutdown
+/** A child with a fiber of its own from its start to its end. */
+export interface ResidentSpec<out R = never> extends SpecBase {
   /**
    * Initialises one incarnation in its own Scope and returns what it then does until it ends. The child counts as
    * started when the outer effect succeeds.
@@ -32,22 +24,14 @@ export interface ChildSpec<out R = never> {
   readonly start: Effect.Effect<Effect.Effect<unknown, unknown, R>, unknown, R | Scope.Scope>
 }
 
-/** When a child is started again and how long its end may take. */
-export interface ChildOptions {
-  /** `permanent` unless told. */
-  readonly restart?: Restart
-  /** Unless told: 5 seconds for an effect, 10 seconds for a Layer, `infinity` for a supervisor. */
-  readonly shutdown?: ShutdownInput
-}
+/** A resident child, or an actor, which has a fiber only while it works. */
+export type ChildSpec<R = never> = ResidentSpec<R> | Actor<never, unknown, unknown, R>
 
 /** A child that is one effect, started at once; a Scope it asks for is its incarnation's. */
 export const worker = <R>(
   options: ChildOptions & { readonly id: string; readonly run: Effect.Effect<unknown, unknown, R> }
-): ChildSpec<Exclude<R, Scope.Scope>> => ({
-  id: options.id,
-  kind: "worker",
-  restart: options.restart ?? "permanent",
-  shutdown: shutdownFrom(options.shutdown ?? "5 seconds"),
+): ResidentSpec<Exclude<R, Scope.Scope>> => ({
+  ...base(options, "5 seconds"),
   start: Effect.map(Effect.scope, (scope) => Scope.provide(options.run, scope))
 })
 
@@ -62,11 +46,8 @@ export const fromLayer = <A, E, R>(
     readonly layer: Layer.Layer<A, E, R>
     readonly publish?: (built: Context.Context<A>) => Effect.Effect<void, never, Scope.Scope>
   }
-): ChildSpec<Exclude<Exclude<R, Incarnation>, Scope.Scope>> => ({
-  id: options.id,
-  kind: "worker",
-  restart: options.restart ?? "permanent",
-  shutdown: shutdownFrom(options.shutdown ?? "10 seconds"),
+): ResidentSpec<Exclude<Exclude<R, Incarnation>, Scope.Scope>> => ({
+  ...base(options, "10 seconds"),
   start: Effect.gen(function* () {
     const scope = yield* Effect.scope
     const parent = yield* ParentNode
@@ -82,12 +63,18 @@ export const fromLayer = <A, E, R>(
   })
 })
 
-const escalating = (host: Host, escalate: Lifeline["failUnsafe"]): Host => ({
-  path: host.path,
-  attach: (branch) => host.attach(branch),
-  escalate
+const base = (options: ChildOptions & { readonly id: string }, patience: ShutdownInput): SpecBase => ({
+  id: options.id,
+  kind: "worker",
+  restart: options.restart ?? "permanent",
+  shutdown: shutdownFrom(options.shutdown ?? patience),
+  significant: options.significant
 })
 
-/** A shutdown as options give it. */
-export const shutdownFrom = (input: ShutdownInput): Shutdown =>
-  input === "brutal" || input === "infinity" ? input : Duration.fromInputUnsafe(input)
+const escalating = (host: Host, escalate: Lifeline["failUnsafe"]): Host => ({
+  path: host.path,
+  changes: host.changes,
+  attach: (branch) => host.attach(branch),
+  touch: () => host.touch(),
+  escalate
+})

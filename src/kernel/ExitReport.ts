@@ -6,6 +6,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
 import { endOf } from "./ExitReason.ts"
 import type { Decision, Ending } from "./Restart.ts"
 
@@ -29,29 +31,50 @@ export interface ExitReport extends End {
 
 /** Whether there is nothing to tell: the child was told to end and did, or ended by itself as it may. */
 export const isExpected = ({ decision, ending, exit }: End): boolean => {
-  if (Exit.isSuccess(exit)) return ending === "stopped" || decision === "Remove" || decision === "KeepStopped"
+  if (Exit.isSuccess(exit))
+    return ending === "stopped" || decision === "Remove" || decision === "KeepStopped" || decision === "ShutDown"
   return ending === "stopped" && Cause.hasInterruptsOnly(exit.cause)
 }
 
-/** Logs an abnormal exit; says nothing about an expected one. */
-export const logExit = (report: ExitReport): Effect.Effect<void> => {
-  if (isExpected(report)) return Effect.void
-  const { decision, ending, exit, path, restarts } = report
-  const log = levels[decision]
-  const cause = Exit.isFailure(exit) ? [exit.cause] : []
-  return log(sentence(decision), ...cause).pipe(
-    Effect.annotateLogs({ child: path, reason: endOf(exit, ending), decision: words[decision], restarts })
+type Listener = (report: ExitReport) => Effect.Effect<void>
+
+/** Logs an abnormal exit and tells the listener of any; undefined when there is nobody to tell. */
+export const tell = (
+  end: End,
+  listener: Listener | undefined,
+  whose: () => Pick<ExitReport, "path" | "id" | "restarts">
+): Effect.Effect<void> | undefined => {
+  const expected = isExpected(end)
+  if (expected && listener === undefined) return undefined
+  const report = { ...end, ...whose() }
+  const log = expected ? Effect.void : logExit(report)
+  if (listener === undefined) return log
+  return Effect.andThen(
+    log,
+    Effect.catchCause(listener(report), (cause) => Effect.logError("exit listener failed", cause))
   )
 }
 
+/** The reason is put into words only if somebody reads the log: that takes longer than the restart. */
+const logExit = ({ decision, ending, exit, path, restarts }: ExitReport): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const level = levels[decision]
+    if (!LogLevel.isGreaterThanOrEqualTo(level, fiber.getRef(References.MinimumLogLevel))) return Effect.void
+    const cause = Exit.isFailure(exit) ? [exit.cause] : []
+    return Effect.logWithLevel(level)(sentence(decision), ...cause).pipe(
+      Effect.annotateLogs({ child: path, reason: endOf(exit, ending), decision: words[decision], restarts })
+    )
+  })
+
 /** Whoever starts a child is told that it did not start, and says what that means. */
-const levels: Record<Verdict["_tag"], typeof Effect.logError> = {
-  Restart: Effect.logWarning,
-  Remove: Effect.logError,
-  KeepStopped: Effect.logError,
-  Park: Effect.logError,
-  GiveUp: Effect.logError,
-  StartFailed: Effect.logDebug
+const levels: Record<Verdict["_tag"], LogLevel.Severity> = {
+  Restart: "Warn",
+  Remove: "Error",
+  KeepStopped: "Error",
+  Park: "Error",
+  GiveUp: "Error",
+  ShutDown: "Warn",
+  StartFailed: "Debug"
 }
 
 const sentence = (decision: Verdict["_tag"]): string => {
@@ -65,5 +88,6 @@ const words: Record<Verdict["_tag"], string> = {
   KeepStopped: "keep stopped",
   Park: "park",
   GiveUp: "give up",
+  ShutDown: "shut down",
   StartFailed: "do not supervise"
 }

@@ -2,8 +2,8 @@
  * What a supervisor does when a child ends: OTP's rules as pure functions of data.
  *
  * `decide` answers for one exit, `affected` says which siblings a restart takes along, `delay` how long it waits.
- * Times are milliseconds. Intensity is a list of restart times inside a sliding window, as in Elixir's
- * DynamicSupervisor: `restarts` are allowed within `within`, the next one is too many.
+ * Times are milliseconds. Intensity counts restarts inside a sliding window, as in Elixir's DynamicSupervisor:
+ * `restarts` are allowed within `within`, the next one is too many.
  */
 
 /** Which siblings follow when one child is restarted: none, all, or those started after it. */
@@ -21,6 +21,9 @@ export type Ending = "normal" | "failed" | "stopped"
  */
 export type Intent = "up" | "finished" | "stopped" | "paused" | "parked"
 
+/** Whether the supervisor stops itself when significant children have ended for good: any of them, or the last. */
+export type AutoShutdown = "never" | "any_significant" | "all_significant"
+
 /** At most `restarts` restarts within any `within` milliseconds. */
 export interface Intensity {
   readonly restarts: number
@@ -33,7 +36,7 @@ export interface Backoff {
   readonly cap: number
 }
 
-/** Everything the decision depends on. `restarts` are the times of earlier restarts that share this budget. */
+/** Everything the decision depends on. */
 export interface Situation {
   readonly strategy: Strategy
   readonly restart: Restart
@@ -42,13 +45,18 @@ export interface Situation {
   readonly dynamic: boolean
   readonly parkExhausted: boolean
   readonly intensity: Intensity
-  readonly restarts: ReadonlyArray<number>
+  /** The time of the restart that was `intensity.restarts` restarts ago on this budget; undefined with fewer. */
+  readonly earliest: number | undefined
   readonly now: number
+  readonly autoShutdown: AutoShutdown
+  readonly significant: boolean
+  /** Whether a significant sibling has not ended yet. */
+  readonly significantLeft: boolean
 }
 
 export type Decision =
-  /** Start again, with `which` siblings; `restarts` replaces the list of restart times. */
-  | { readonly _tag: "Restart"; readonly which: Which; readonly restarts: ReadonlyArray<number> }
+  /** Start again, with `which` siblings. */
+  | { readonly _tag: "Restart"; readonly which: Which }
   /** Forget the child. */
   | { readonly _tag: "Remove" }
   /** Leave it stopped and listed. */
@@ -57,6 +65,8 @@ export type Decision =
   | { readonly _tag: "Park" }
   /** The supervisor's budget is used up: it stops all children and fails. */
   | { readonly _tag: "GiveUp" }
+  /** The supervisor's work is done with the child's: it stops all children and ends. */
+  | { readonly _tag: "ShutDown" }
 
 export type Which = "one" | "all" | "rest"
 
@@ -65,18 +75,27 @@ export const followers: Record<Strategy, Which> = { one_for_one: "one", one_for_
 
 /** The decision for one exit. */
 export const decide = (situation: Situation): Decision => {
-  if (!returns(situation.restart, situation.ending)) {
-    return situation.dynamic ? { _tag: "Remove" } : { _tag: "KeepStopped" }
+  const { dynamic, parkExhausted, strategy } = situation
+  if (returns(situation)) {
+    if (!isSpent(situation)) return { _tag: "Restart", which: followers[strategy] }
+    return parkExhausted ? { _tag: "Park" } : { _tag: "GiveUp" }
   }
-  const { intensity, now } = situation
-  const restarts = [...situation.restarts.filter((at) => now - at <= intensity.within), now]
-  if (restarts.length <= intensity.restarts) return { _tag: "Restart", which: followers[situation.strategy], restarts }
-  return situation.parkExhausted ? { _tag: "Park" } : { _tag: "GiveUp" }
+  if (shutsDown(situation)) return { _tag: "ShutDown" }
+  return dynamic ? { _tag: "Remove" } : { _tag: "KeepStopped" }
 }
 
-const returns = (restart: Restart, ending: Ending): boolean => {
+const returns = ({ ending, restart }: Situation): boolean => {
   if (ending === "stopped" || restart === "temporary") return false
   return restart === "permanent" || ending === "failed"
+}
+
+const isSpent = ({ earliest, intensity, now }: Situation): boolean =>
+  intensity.restarts === 0 || (earliest !== undefined && now - earliest <= intensity.within)
+
+/** A child that its supervisor stopped does not count: its work was not done. */
+const shutsDown = ({ autoShutdown, ending, significant, significantLeft }: Situation): boolean => {
+  if (!significant || ending === "stopped" || autoShutdown === "never") return false
+  return autoShutdown === "any_significant" || !significantLeft
 }
 
 /** The children that a restart of `child` stops and starts again, itself included, in start order. */

@@ -1,41 +1,25 @@
 /**
- * How one child is stopped: its fiber is interrupted, its release is awaited for as long as its spec allows, and what
- * is not released by then is reported and left behind, so that a stop always comes to an end unless the spec says
+ * How one child is stopped: its incarnation is told to end, its release is awaited for as long as its spec allows, and
+ * what is not released by then is reported and left behind, so that a stop always comes to an end unless the spec says
  * `infinity`.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type { AnyFiber, Child } from "./Child.ts"
-
-/** Tells the child's current incarnation to end and returns its fiber; undefined when there is none. */
-export const signal = <R>(child: Child<R>, now: number): AnyFiber | undefined => {
-  const { fiber } = child
-  if (fiber === undefined || child.stopping) return fiber
-  child.stopping = true
-  child.enter("stopping", now)
-  fiber.interruptUnsafe()
-  return fiber
-}
+import type { Child } from "./Child.ts"
+import { awaitEnd, type Life } from "./Life.ts"
 
 /** Waits for the end of an incarnation that was told to end; `abandon` is called when it is left behind. */
-export const settled = Effect.fnUntraced(function* <R>(
-  child: Child<R>,
-  fiber: AnyFiber | undefined,
-  abandon: () => void
-) {
-  if (fiber === undefined || fiber.pollUnsafe() !== undefined) return
-  const {
-    path,
-    spec: { shutdown }
-  } = child
-  if (shutdown === "infinity") return yield* Effect.asVoid(Fiber.await(fiber))
-  if (shutdown === "brutal") return abandon()
-  const done = yield* Effect.timeoutOption(Fiber.await(fiber), shutdown)
-  if (Option.isSome(done)) return
-  abandon()
-  yield* Effect.logWarning("shutdown timed out").pipe(
-    Effect.annotateLogs({ child: path, waited: Duration.format(shutdown) })
-  )
-})
+export const settled = <R>(child: Child<R>, life: Life, abandon: () => void): Effect.Effect<void> => {
+  const { shutdown } = child.spec
+  if (life.pollUnsafe() !== undefined) return Effect.void
+  if (shutdown === "infinity") return awaitEnd(life)
+  if (shutdown === "brutal") return Effect.sync(abandon)
+  return Effect.flatMap(Effect.timeoutOption(awaitEnd(life), shutdown), (done) => {
+    if (Option.isSome(done)) return Effect.void
+    abandon()
+    return Effect.logWarning("shutdown timed out").pipe(
+      Effect.annotateLogs({ child: child.path, waited: Duration.format(shutdown) })
+    )
+  })
+}

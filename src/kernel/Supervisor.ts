@@ -14,14 +14,21 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import type { ChildOptions, ChildSpec } from "./ChildSpec.ts"
-import { shutdownFrom } from "./ChildSpec.ts"
+import type { Stream } from "effect"
+import { type ChildOptions, shutdownFrom } from "./ChildOptions.ts"
+import type { ChildSpec } from "./ChildSpec.ts"
 import type { ExitReport } from "./ExitReport.ts"
 import { Family } from "./Family.ts"
-import type { Strategy } from "./Restart.ts"
-import type { ChildAlreadyRunning, ChildStartFailed, ChildUnknown, SupervisorExhausted } from "./SupervisorError.ts"
-import type { Branch, Control, NodeSnapshot } from "./Tree.ts"
-import { childOnPath, isoTime, ParentNode, pathIn } from "./Tree.ts"
+import type { AutoShutdown, Strategy } from "./Restart.ts"
+import type {
+  ChildAlreadyRunning,
+  ChildRunning,
+  ChildStartFailed,
+  ChildUnknown,
+  SupervisorExhausted
+} from "./SupervisorError.ts"
+import type { Control, NodeSnapshot, TreeChange } from "./Tree.ts"
+import { defaultLimits, ParentNode, pathIn } from "./Tree.ts"
 
 export interface SupervisorOptions<R = never> {
   /** Becomes a segment of the path, unless the child it is made in is called the same. */
@@ -35,6 +42,8 @@ export interface SupervisorOptions<R = never> {
   readonly children?: ReadonlyArray<ChildSpec<R>>
   /** Counts restarts per child, and parks a child that has used up its own instead of giving up. */
   readonly parkExhausted?: boolean
+  /** Whether the end for good of significant children ends the supervisor: of any, or of the last; `never` unless told. */
+  readonly autoShutdown?: AutoShutdown
   /** Told of every exit after it is decided and before it is acted on, so it should be quick. */
   readonly onExit?: (report: ExitReport) => Effect.Effect<void>
 }
@@ -56,12 +65,23 @@ export interface Supervisor<in R = never> {
    * paused or parked. Fails when the first attempt does; the supervisor then goes on by its rules.
    */
   restartChild(id: string): Effect.Effect<void, ChildUnknown | ChildStartFailed>
-  /** This node and all below it. */
+  /** Starts a child that is stopped, paused or parked; leaves alone one that is up. */
+  resumeChild(id: string): Effect.Effect<void, ChildUnknown | ChildStartFailed>
+  /** Makes a child fail, of `ChildKilled`; the supervisor then goes on by its rules. Waits until it is released. */
+  killChild(id: string): Effect.Effect<void, ChildUnknown>
+  /** Forgets a child that is down. */
+  deleteChild(id: string): Effect.Effect<void, ChildUnknown | ChildRunning>
+  /** This node and all below it, a thousand children of each node at most. */
   readonly snapshot: Effect.Effect<NodeSnapshot>
+  /** The same, then everything that changes in the tree this supervisor is the root of. */
+  readonly changes: Stream.Stream<TreeChange>
   /** How to act on a node below this one; undefined when there is none at this path. */
   locate(path: string): Control | undefined
-  /** Fails when the supervisor has given up and everything is stopped; is interrupted when it is stopped. */
-  readonly exit: Effect.Effect<never, SupervisorExhausted>
+  /**
+   * Succeeds when the supervisor has shut down because its significant children have ended, fails when it has given
+   * up; by then everything is stopped. Is interrupted when it is stopped.
+   */
+  readonly exit: Effect.Effect<void, SupervisorExhausted>
 }
 
 /** Starts a supervisor that lives until the Scope closes. When a child's first start fails, nothing is left of it. */
@@ -70,15 +90,18 @@ export const make = Effect.fn("Supervisor.make")(function* <R = never>(options: 
   if (new Set(children.map(({ id }) => id)).size < children.length) {
     return yield* Effect.die(new Error(`Two children of ${options.name} have the same id`))
   }
+  if (children.some(({ restart, significant }) => restart === "permanent" && significant === true)) {
+    return yield* Effect.die(new Error(`A permanent child of ${options.name} cannot be significant: it never ends`))
+  }
   const scope = yield* Effect.scope
   const host = yield* ParentNode
   const context = ownContext(yield* Effect.context<R>())
   const family = new Family<R>({ ...rulesOf(options), host, path: pathIn(host, options.name), context, scope })
-  const detach = host?.attach(branchOf(family))
+  const detach = host?.attach(family)
   const close = Effect.andThen(
     family.close,
     Effect.sync(() => {
-      Deferred.doneUnsafe(family.exhausted, Exit.interrupt())
+      Deferred.doneUnsafe(family.over, Exit.interrupt())
       detach?.()
     })
   )
@@ -97,8 +120,9 @@ export const child = <R = never>(options: SupervisorOptions<R> & ChildOptions): 
   start: Effect.map(make(options), (supervisor) => supervisor.exit)
 })
 
-const rulesOf = <R>({ backoff, intensity, onExit, parkExhausted, strategy }: SupervisorOptions<R>) => ({
+const rulesOf = <R>({ autoShutdown, backoff, intensity, onExit, parkExhausted, strategy }: SupervisorOptions<R>) => ({
   strategy,
+  autoShutdown: autoShutdown ?? "never",
   intensity: { restarts: intensity.restarts, within: Duration.toMillis(intensity.within) },
   backoff: backoff && { base: Duration.toMillis(backoff.base), cap: Duration.toMillis(backoff.cap) },
   parkExhausted: parkExhausted ?? false,
@@ -110,42 +134,16 @@ const ownContext = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.omit(Scope.Scope, Tracer.ParentSpan, Layer.CurrentMemoMap)(context) as Context.Context<R>
 
 const handleOf = <R>(family: Family<R>): Supervisor<R> => ({
-  path: family.options.path,
+  path: family.path,
   startChild: (spec) => family.start(spec),
   stopChild: (id) => family.stop(id, "stopped"),
   pauseChild: (id) => family.stop(id, "paused"),
   restartChild: (id) => family.restart(id),
-  snapshot: Effect.sync(() => snapshotOf(family)),
-  locate: (path) => locateIn(family, path),
-  exit: Deferred.await(family.exhausted)
+  resumeChild: (id) => family.resume(id),
+  killChild: (id) => family.kill(id),
+  deleteChild: (id) => family.delete(id),
+  snapshot: Effect.sync(() => family.snapshot(defaultLimits)),
+  changes: family.changes.stream(() => family.snapshot(defaultLimits)),
+  locate: (path) => family.locate(path),
+  exit: Deferred.await(family.over)
 })
-
-const branchOf = <R>(family: Family<R>): Branch => ({
-  path: family.options.path,
-  snapshot: () => snapshotOf(family),
-  locate: (path) => locateIn(family, path)
-})
-
-const snapshotOf = <R>({ children, options: { path, strategy }, since, state }: Family<R>): NodeSnapshot => ({
-  path,
-  kind: "supervisor",
-  strategy,
-  state,
-  restarts: 0,
-  since: isoTime(since),
-  children: Array.from(children.values(), (child) => child.snapshot())
-})
-
-const locateIn = <R>(family: Family<R>, path: string): Control | undefined => {
-  const id = childOnPath(family.options.path, path)
-  const child = id === undefined ? undefined : family.children.get(id)
-  if (id === undefined || child === undefined) return undefined
-  if (child.path === path) {
-    return { restart: family.restart(id), stop: family.stop(id, "stopped"), pause: family.stop(id, "paused") }
-  }
-  for (const branch of child.branches) {
-    const found = branch.locate(path)
-    if (found !== undefined) return found
-  }
-  return undefined
-}

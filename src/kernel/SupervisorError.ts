@@ -51,6 +51,35 @@ export class SupervisorExhausted extends Schema.TaggedError<SupervisorExhausted>
   }
 }
 
+/** The child is up, so that it cannot be deleted. */
+export class ChildRunning extends Schema.TaggedError<ChildRunning>()("ChildRunning", {
+  supervisor: Schema.String,
+  id: Schema.String,
+  state: Schema.String
+}) {
+  override get message(): string {
+    return `Child "${this.id}" of ${this.supervisor} is ${this.state}: stop it before it is deleted`
+  }
+}
+
+/** A child was made to fail from outside. */
+export class ChildKilled extends Schema.TaggedError<ChildKilled>()("ChildKilled", { path: Schema.String }) {
+  override get message(): string {
+    return `${this.path} was killed`
+  }
+}
+
+/** A child did nothing for as long as it may while work waited for it. */
+export class ChildHung extends Schema.TaggedError<ChildHung>()("ChildHung", {
+  path: Schema.String,
+  waiting: Schema.Int,
+  millis: Schema.Number
+}) {
+  override get message(): string {
+    return `${this.path} made no progress for ${this.millis} ms while ${this.waiting} waited`
+  }
+}
+
 const firstError = (cause: Cause.Cause<unknown>): unknown => {
   for (const reason of cause.reasons) {
     if (reason._tag === "Fail") return reason.error

@@ -4,7 +4,7 @@
  * A node's path is the names from the root joined by `/`. A supervisor finds its place through `ParentNode`, which
  * every child runs with; one named like the child that made it is that child's node, any other a node below it.
  */
-import type { Cause, Effect } from "effect"
+import type { Cause, Effect, Stream } from "effect"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
@@ -21,50 +21,104 @@ export const NodeState = Schema.Literals([
 ])
 export type NodeState = typeof NodeState.Type
 
+/** Why the incarnation before this one ended, and when (ISO 8601). */
 export const LastExit = Schema.Struct({ reason: Schema.String, at: Schema.String })
 export type LastExit = typeof LastExit.Type
 
-/** One node and all below it. `since` and `at` are ISO 8601; `restarts` counts since the node was added. */
-export interface NodeSnapshot {
-  readonly path: string
-  readonly kind: "supervisor" | "worker"
-  readonly strategy?: "one_for_one" | "one_for_all" | "rest_for_one"
-  readonly state: NodeState
-  readonly restarts: number
-  readonly since: string
-  readonly lastExit?: LastExit
-  readonly children: ReadonlyArray<NodeSnapshot>
-}
-export const NodeSnapshot = Schema.Struct({
+const fields = {
   path: Schema.String,
   kind: Schema.Literals(["supervisor", "worker"]),
   strategy: Schema.optionalKey(Schema.Literals(["one_for_one", "one_for_all", "rest_for_one"])),
   state: NodeState,
+  /** How often it was started again since it was added. */
   restarts: Schema.Int,
+  /** Since when it is in this state (ISO 8601). */
   since: Schema.String,
   lastExit: Schema.optionalKey(LastExit),
-  children: Schema.Array(Schema.suspend((): Schema.Codec<NodeSnapshot> => NodeSnapshot))
+  /** Messages that wait, of a node that has a mailbox. */
+  mailbox: Schema.optionalKey(Schema.Int)
+}
+
+/** One node for itself. */
+export const TreeNode = Schema.Struct(fields)
+export type TreeNode = typeof TreeNode.Type
+
+/** One node and all below it; `omitted` counts the children that are there but not listed. */
+export interface NodeSnapshot extends TreeNode {
+  readonly children: ReadonlyArray<NodeSnapshot>
+  readonly omitted?: number
+}
+export const NodeSnapshot = Schema.Struct({
+  ...fields,
+  children: Schema.Array(Schema.suspend((): Schema.Codec<NodeSnapshot> => NodeSnapshot)),
+  omitted: Schema.optionalKey(Schema.Int)
 })
 
-/** What can be done to a node from outside. `restart` also brings back what is stopped, paused or parked. */
+/**
+ * What a watcher of the tree is told: first the whole of it, then each node that changed, as it is by then, and each
+ * path under which nothing is any more.
+ */
+export const TreeChange = Schema.Union([
+  Schema.Struct({ type: Schema.tag("Tree"), tree: NodeSnapshot }),
+  Schema.Struct({ type: Schema.tag("Changed"), node: TreeNode }),
+  Schema.Struct({ type: Schema.tag("Gone"), path: Schema.String })
+])
+export type TreeChange = typeof TreeChange.Type
+
+/** How much of a large tree is wanted: at most so many children of each node. */
+export interface SnapshotLimits {
+  readonly children: number
+}
+
+/** A thousand children are more than a person reads, and are made in about a millisecond. */
+export const defaultLimits: SnapshotLimits = { children: 1000 }
+
+/** What can be done to a node from outside. */
 export interface Control {
+  /** Stops it, if it is up, and starts it with a whole budget; also brings back what is stopped, paused or parked. */
   readonly restart: Effect.Effect<void, ChildUnknown | ChildStartFailed>
   readonly stop: Effect.Effect<void, ChildUnknown>
   readonly pause: Effect.Effect<void, ChildUnknown>
+  /** Starts what is stopped, paused or parked; leaves alone what is up. */
+  readonly resume: Effect.Effect<void, ChildUnknown | ChildStartFailed>
+  /** Makes it fail; its supervisor decides as for any other failure. */
+  readonly kill: Effect.Effect<void, ChildUnknown>
+}
+
+/** Whatever has a node of its own. */
+export interface Noded {
+  readonly path: string
+  node(): TreeNode
 }
 
 /** A supervisor as the child that hosts it sees it. */
-export interface Branch {
-  readonly path: string
-  snapshot(): NodeSnapshot
+export interface Branch extends Noded {
+  snapshot(limits: SnapshotLimits): NodeSnapshot
   locate(path: string): Control | undefined
 }
 
-/** A child as the supervisors made inside it see it. */
-export interface Host {
+/** Who is told when a tree changes. */
+export interface Changes {
+  /** The node is not as it was. */
+  touch(node: Noded): void
+  /** The node is there no more, nor is anything below it. */
+  remove(node: Noded): void
+  /** The whole tree as `snapshot` makes it, then all that changes. */
+  stream(snapshot: () => NodeSnapshot): Stream.Stream<TreeChange>
+}
+
+/** Where a child belongs: the path of its supervisor, and who is told when the tree changes. */
+export interface Origin {
   readonly path: string
+  readonly changes: Changes
+}
+
+/** A child as the supervisors made inside it see it. */
+export interface Host extends Origin {
   /** Puts a supervisor below this child until the returned function is called. */
   attach(branch: Branch): () => void
+  /** The supervisor that has this child's path has changed. */
+  touch(): void
   /** Set when a supervisor that gives up inside the child ends the child with this cause. */
   readonly escalate?: (cause: Cause.Cause<unknown>) => void
 }
@@ -93,13 +147,17 @@ export const childOnPath = (parent: string, path: string): string | undefined =>
     .replaceAll("%25", "%")
 }
 
+/** A child's own node joined with that of the supervisor made inside it under the same path, if there is one. */
+export const join = (own: TreeNode, same: TreeNode | undefined): TreeNode =>
+  same?.strategy === undefined ? own : { ...own, kind: "supervisor", strategy: same.strategy }
+
 /** A child's own node joined with the supervisors made inside it. */
-export const graft = (own: NodeSnapshot, branches: ReadonlyArray<NodeSnapshot>): NodeSnapshot => {
-  const same = branches.filter((branch) => branch.path === own.path)
+export const graft = (own: TreeNode, branches: ReadonlyArray<NodeSnapshot>): NodeSnapshot => {
+  const same = branches.find((branch) => branch.path === own.path)
   const below = branches.filter((branch) => branch.path !== own.path)
-  const children = [...same.flatMap((branch) => branch.children), ...below]
-  const strategy = same[0]?.strategy
-  return strategy === undefined ? { ...own, children } : { ...own, kind: "supervisor", strategy, children }
+  const children = [...(same?.children ?? []), ...below]
+  const omitted = same?.omitted === undefined ? {} : { omitted: same.omitted }
+  return { ...join(own, same), children, ...omitted }
 }
 
 /** Milliseconds since the epoch as ISO 8601. */

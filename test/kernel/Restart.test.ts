@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { Decision, Ending, Restart, Situation } from "../../src/kernel/Restart.ts"
+import { RestartTimes } from "../../src/kernel/RestartTimes.ts"
 import { affected, decide, delay, intentAfter } from "../../src/kernel/Restart.ts"
 
 const situation = (changes: Partial<Situation>): Situation => ({
@@ -10,13 +11,16 @@ const situation = (changes: Partial<Situation>): Situation => ({
   dynamic: false,
   parkExhausted: false,
   intensity: { restarts: 2, within: 1000 },
-  restarts: [],
+  earliest: undefined,
   now: 10_000,
+  autoShutdown: "never",
+  significant: false,
+  significantLeft: false,
   ...changes
 })
 
 describe("Restart.decide", () => {
-  const restarts = { _tag: "Restart", which: "one", restarts: [10_000] } as const
+  const restarts = { _tag: "Restart", which: "one" } as const
   const stays = { _tag: "KeepStopped" } as const
   const table: ReadonlyArray<readonly [Restart, Ending, Decision]> = [
     ["permanent", "normal", restarts],
@@ -40,19 +44,39 @@ describe("Restart.decide", () => {
     ["one_for_all", "all"],
     ["rest_for_one", "rest"]
   ] as const)("%s restarts %s", (strategy, which) => {
-    assert.deepStrictEqual(decide(situation({ strategy })), { _tag: "Restart", which, restarts: [10_000] })
+    assert.deepStrictEqual(decide(situation({ strategy })), { _tag: "Restart", which })
   })
 
   const budget: ReadonlyArray<readonly [string, ReadonlyArray<number>, Decision["_tag"]]> = [
     ["the last allowed restart", [9_500], "Restart"],
-    ["one too many", [9_000, 9_500], "GiveUp"],
+    ["one too many", [9_200, 9_500], "GiveUp"],
     ["one too many, the oldest just inside the window", [9_000, 9_999], "GiveUp"],
+    ["the oldest of the last two has left the window", [8_000, 8_999, 9_500], "Restart"],
     ["restarts that have left the window", [8_000, 8_999], "Restart"]
   ]
   it.each(budget)("counts restarts inside the window: %s", (_, earlier, tag) => {
-    assert.strictEqual(decide(situation({ restarts: earlier }))._tag, tag)
+    const times = new RestartTimes()
+    for (const at of earlier) times.add(at, 2)
+    const earliest = times.earliest(2)
+    assert.strictEqual(decide(situation({ earliest }))._tag, tag)
     const parked = tag === "GiveUp" ? "Park" : tag
-    assert.strictEqual(decide(situation({ restarts: earlier, parkExhausted: true }))._tag, parked)
+    assert.strictEqual(decide(situation({ earliest, parkExhausted: true }))._tag, parked)
+  })
+
+  const auto: ReadonlyArray<readonly [Partial<Situation>, Decision["_tag"]]> = [
+    [{}, "KeepStopped"],
+    [{ significant: true }, "KeepStopped"],
+    [{ autoShutdown: "any_significant" }, "KeepStopped"],
+    [{ autoShutdown: "any_significant", significant: true }, "ShutDown"],
+    [{ autoShutdown: "any_significant", significant: true, dynamic: true }, "ShutDown"],
+    [{ autoShutdown: "any_significant", significant: true, ending: "failed" }, "ShutDown"],
+    [{ autoShutdown: "any_significant", significant: true, ending: "stopped" }, "KeepStopped"],
+    [{ autoShutdown: "any_significant", significant: true, ending: "failed", restart: "transient" }, "Restart"],
+    [{ autoShutdown: "all_significant", significant: true, significantLeft: true }, "KeepStopped"],
+    [{ autoShutdown: "all_significant", significant: true, significantLeft: false }, "ShutDown"]
+  ]
+  it.each(auto)("shuts down with its significant children: %o", (changes, tag) => {
+    assert.strictEqual(decide(situation({ restart: "temporary", ending: "normal", ...changes }))._tag, tag)
   })
 
   it("gives up at the first failure when no restart is allowed", () => {
@@ -65,13 +89,13 @@ describe("Restart.decide", () => {
     ([gaps, allowed]) => {
       const intensity = { restarts: allowed, within: 1000 }
       const allowedAt: Array<number> = []
-      let restarts: ReadonlyArray<number> = []
+      const restarts = new RestartTimes()
       let now = 0
       for (const gap of gaps) {
         now += gap
-        const decision = decide(situation({ intensity, restarts, now }))
+        const decision = decide(situation({ intensity, earliest: restarts.earliest(allowed), now }))
         if (decision._tag !== "Restart") continue
-        restarts = decision.restarts
+        restarts.add(now, allowed)
         allowedAt.push(now)
       }
       return allowedAt.every((end) => allowedAt.filter((at) => at <= end && end - at <= 1000).length <= allowed)

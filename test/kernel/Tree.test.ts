@@ -4,11 +4,17 @@ import { TestClock } from "effect/testing"
 import { worker } from "../../src/kernel/ChildSpec.ts"
 import * as Supervisor from "../../src/kernel/Supervisor.ts"
 import { childOnPath, NodeSnapshot, pathIn, segment } from "../../src/kernel/Tree.ts"
+import { TreeChanges } from "../../src/kernel/TreeChanges.ts"
 import { layer, Troupe, turn } from "./Troupe.ts"
 
 const rules = { strategy: "one_for_one", intensity: { restarts: 3, within: "1 minute" } } as const
 
-const host = (path: string) => ({ path, attach: () => () => undefined })
+const host = (path: string) => ({
+  path,
+  changes: new TreeChanges(),
+  attach: () => () => undefined,
+  touch: () => undefined
+})
 
 describe("Tree", () => {
   it("puts a supervisor below the child it is made in, unless it is called the same", () => {

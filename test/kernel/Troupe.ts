@@ -1,9 +1,8 @@
 /** Children whose lives a test directs, and a diary of what they did and what was logged. */
 import type { Scope } from "effect"
 import { Context, Deferred, Effect, Layer, Logger, References } from "effect"
+import { type ChildOptions, shutdownFrom } from "../../src/kernel/ChildOptions.ts"
 import type { ChildSpec } from "../../src/kernel/ChildSpec.ts"
-import { shutdownFrom } from "../../src/kernel/ChildSpec.ts"
-import type { ChildOptions } from "../../src/kernel/ChildSpec.ts"
 
 export interface Entry {
   readonly message: unknown

@@ -1,0 +1,81 @@
+/**
+ * Who must have been answered by when: one list for all who wait in a supervisor, and at most one sleeping fiber for
+ * each length of patience, however many wait.
+ *
+ * A fiber and a timer of its own would cost each asker 10 µs (`Effect.timeout` on Node.js 24), most of them for an
+ * answer that comes in time. Those who wait equally long expire in the order they came, so each list is only ever
+ * looked at from its front.
+ */
+import * as Effect from "effect/Effect"
+import type { Clock } from "effect"
+import { Chain, Link } from "./Chain.ts"
+
+/** One who waits; `expire` is called once, unless it is removed before. */
+export class Deadline extends Link {
+  readonly at: number
+  readonly expire: () => void
+
+  constructor(at: number, expire: () => void) {
+    super()
+    this.at = at
+    this.expire = expire
+  }
+}
+
+interface Line {
+  readonly patience: number
+  readonly waiting: Chain<Deadline>
+  /** A fiber sleeps until the first is due, or was due before it was answered. */
+  isWatched: boolean
+}
+
+export class Deadlines {
+  readonly #clock: Clock.Clock
+  readonly #fork: (effect: Effect.Effect<void>) => void
+  readonly #lines = new Map<number, Line>()
+
+  /** `fork` starts a fiber and owns it. */
+  constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => void) {
+    this.#clock = clock
+    this.#fork = fork
+  }
+
+  /** Calls `expire` in `patience` milliseconds. */
+  add(patience: number, expire: () => void): Deadline {
+    const line = this.#lineOf(patience)
+    const deadline = new Deadline(this.#clock.currentTimeMillisUnsafe() + patience, expire)
+    line.waiting.append(deadline)
+    if (!line.isWatched) {
+      line.isWatched = true
+      this.#fork(this.#watch(line))
+    }
+    return deadline
+  }
+
+  remove(deadline: Deadline): void {
+    deadline.chain?.remove(deadline)
+  }
+
+  #lineOf(patience: number): Line {
+    const present = this.#lines.get(patience)
+    if (present !== undefined) return present
+    const line: Line = { patience, waiting: new Chain(), isWatched: false }
+    this.#lines.set(patience, line)
+    return line
+  }
+
+  #watch(line: Line): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { first } = line.waiting
+      if (first === undefined) {
+        this.#lines.delete(line.patience)
+        return Effect.void
+      }
+      const left = first.at - this.#clock.currentTimeMillisUnsafe()
+      if (left > 0) return Effect.andThen(Effect.sleep(left), this.#watch(line))
+      line.waiting.shift()
+      first.expire()
+      return this.#watch(line)
+    })
+  }
+}

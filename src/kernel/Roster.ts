@@ -1,0 +1,314 @@
+/**
+ * The children of one supervisor: who is wanted, who is up, and in which order they start and stop.
+ *
+ * Every step that reads and changes the children is synchronous. Only waiting for releases takes time; while that goes
+ * on nobody is started, and afterwards `advance` starts whoever is wanted and may start, so that steps which overlap
+ * need no lock. Children and steps run in fibers of their own; closing the family ends them all.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
+import * as Scope from "effect/Scope"
+import type { Exit } from "effect"
+import { Actor } from "./Actor.ts"
+import { ActorLife, type Workplace } from "./ActorLife.ts"
+import { Child } from "./Child.ts"
+import type { ChildSpec } from "./ChildSpec.ts"
+import { Deadlines } from "./Deadlines.ts"
+import type { Life } from "./Life.ts"
+import { live } from "./Resident.ts"
+import type { Strategy, Which } from "./Restart.ts"
+import { affected } from "./Restart.ts"
+import { settled } from "./Shutdown.ts"
+import { ChildStartFailed } from "./SupervisorError.ts"
+import type { Changes, Host, Origin } from "./Tree.ts"
+import { ParentNode } from "./Tree.ts"
+import { TreeChanges } from "./TreeChanges.ts"
+
+export interface RosterOptions<R> {
+  readonly path: string
+  readonly strategy: Strategy
+  /** Where the supervisor was made; it may want to end when the family gives up. */
+  readonly host: Host | undefined
+  /** What every child runs with. */
+  readonly context: Context.Context<R>
+  /** Owns the steps under way. */
+  readonly scope: Scope.Scope
+}
+
+/** How many are stopped before others get a turn: about 2 ms where one takes 2 µs. */
+const atOnce = 1000
+
+export abstract class Roster<R> implements Workplace<R>, Origin {
+  readonly children = new Map<string, Child<R>>()
+  readonly changes: Changes
+  readonly path: string
+  readonly context: Context.Context<R>
+  /** Done when every child has started for the first time. */
+  readonly booted = Deferred.makeUnsafe<void, ChildStartFailed>()
+  readonly deadlines: Deadlines
+  state: "starting" | "running" | "stopping" | "stopped" = "starting"
+  since: number
+  nesting = 0
+  readonly #scope: Scope.Scope
+  readonly #clock: Clock.Clock
+  #dispatcher: Scheduler.SchedulerDispatcher | undefined = undefined
+  #halts = 0
+  protected readonly strategy: Strategy
+  /** Whether it matters for how long a child was up. */
+  protected abstract readonly isPaced: boolean
+
+  constructor({ context, host, path, scope, strategy }: RosterOptions<R>) {
+    this.path = path
+    this.strategy = strategy
+    this.context = context
+    this.changes = host?.changes ?? new TreeChanges()
+    this.#scope = scope
+    this.#clock = Context.get(context, Clock.Clock)
+    this.deadlines = new Deadlines(this.#clock, (watch) => Fiber.runIn(Effect.runForkWith(context)(watch), scope))
+    this.since = this.now
+  }
+
+  abstract ended(child: Child<R>, life: Life, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
+  /** The supervisor itself, for those who watch the tree. */
+  protected abstract touch(): void
+
+  /** The time of day, for people. */
+  get now(): number {
+    return this.#clock.currentTimeMillisUnsafe()
+  }
+
+  /** Milliseconds that only go forward, for the rules. */
+  get uptime(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  }
+
+  get isClosed(): boolean {
+    return this.state === "stopping" || this.state === "stopped"
+  }
+
+  /** Stops everything, the youngest first. What was added at will needs no sibling and is told all at once. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.enter("stopping")
+    const youngestFirst = [...this.children.values()].reverse()
+    const isFree = (child: Child<R>) => child.dynamic && this.strategy === "one_for_one"
+    return Effect.andThen(
+      this.#stopTogether(youngestFirst.filter(isFree)),
+      Effect.forEach(
+        youngestFirst.filter((child) => !isFree(child)),
+        (child) => this.#stop(child),
+        { discard: true }
+      )
+    )
+  }).pipe(Effect.andThen(Effect.suspend(() => this.#disband())))
+
+  starting(child: Child<R>): void {
+    child.enter("starting")
+  }
+
+  started(child: Child<R>): void {
+    child.everStarted = true
+    child.startedAt = this.isPaced ? this.uptime : 0
+    child.enter("running")
+    this.advance()
+    this.answer(child, Effect.void)
+  }
+
+  releasing(child: Child<R>): void {
+    child.enter("stopping")
+  }
+
+  soon(task: () => void): void {
+    this.#dispatcher ??= Context.get(this.context, Scheduler.Scheduler).makeDispatcher()
+    this.#dispatcher.scheduleTask(task, 0)
+  }
+
+  protected enter(state: Roster<R>["state"]): void {
+    if (this.state === state) return
+    this.state = state
+    this.since = this.now
+    this.touch()
+  }
+
+  protected add(spec: ChildSpec<R>, dynamic: boolean): Child<R> {
+    const child = new Child(spec, this, dynamic)
+    this.children.set(spec.id, child)
+    if (spec instanceof Actor) spec.post = this
+    this.changes.touch(child)
+    return child
+  }
+
+  /** Forgets a child that is down. */
+  protected remove(child: Child<R>): void {
+    if (this.children.get(child.spec.id) === child) this.children.delete(child.spec.id)
+    this.changes.remove(child)
+    if (child.spec instanceof Actor) this.#retire(child.spec, child)
+  }
+
+  protected affected(which: Which, child: Child<R>): ReadonlyArray<Child<R>> {
+    return which === "one" ? [child] : affected(which, [...this.children.values()], child)
+  }
+
+  protected notStarted(id: string, reason: string): ChildStartFailed {
+    return new ChildStartFailed({ supervisor: this.path, id, reason })
+  }
+
+  /** Last in every step, because whoever waits goes on at once. */
+  protected answer(child: Child<R>, answer: Effect.Effect<void, ChildStartFailed>): void {
+    const { waiter } = child.past
+    if (waiter === undefined) return
+    child.remember().waiter = undefined
+    Deferred.doneUnsafe(waiter, answer)
+  }
+
+  /** As `answer`, for those who wait until the child is released. */
+  protected announce(child: Child<R>): void {
+    const { released } = child.past
+    if (released === undefined) return
+    child.remember().released = undefined
+    Deferred.doneUnsafe(released, Effect.void)
+  }
+
+  /** Runs a step to its end, in a fiber that the supervisor's Scope waits for. */
+  protected run(step: Effect.Effect<void>): Fiber.Fiber<void> {
+    return Fiber.runIn(Effect.runForkWith(this.context)(step, { uninterruptible: true }), this.#scope)
+  }
+
+  /** Stops these children, the youngest first; nobody is started meanwhile. */
+  protected halt(targets: ReadonlyArray<Child<R>>, then?: () => void): Fiber.Fiber<void> {
+    this.#halts++
+    const stops = Effect.forEach([...targets].reverse(), (child) => this.#stop(child), { discard: true })
+    return this.run(
+      Effect.ensuring(
+        stops,
+        Effect.sync(() => {
+          this.#halts--
+          then?.()
+          this.advance()
+        })
+      )
+    )
+  }
+
+  /** The child is down: by intent, or until its turn comes. */
+  protected layDown(child: Child<R>): void {
+    const { dynamic, intent } = child
+    child.life = undefined
+    child.enter(intent === "paused" || intent === "parked" ? intent : "stopped")
+    if (dynamic && child.isDown) this.remove(child)
+    if (child.past.waiter !== undefined && (intent !== "up" || this.isClosed)) {
+      this.answer(child, child.past.startFailure ?? this.notStarted(child.spec.id, "stopped before it had started"))
+    }
+    this.announce(child)
+  }
+
+  protected bringUp(child: Child<R>): void {
+    if (this.state !== "running" || this.strategy !== "one_for_one") return this.advance()
+    if (child.intent === "up" && child.life === undefined) this.#launch(child)
+  }
+
+  /** Starts whoever is wanted and may start now: the first, once all before it are up or will not be again. */
+  protected advance(): void {
+    const { strategy } = this
+    if (this.isClosed || this.#halts > 0 || (strategy === "one_for_one" && this.state === "running")) return
+    for (const child of this.children.values()) {
+      if (child.life === undefined && child.intent === "up") return this.#launch(child)
+      if (child.life !== undefined && child.state !== "running") return
+      if (child.life === undefined && child.intent !== "finished" && strategy === "rest_for_one") return
+    }
+    this.enter("running")
+    Deferred.doneUnsafe(this.booted, Effect.void)
+  }
+
+  #launch(child: Child<R>): void {
+    const { spec } = child
+    const wait = child.past.notBefore === 0 ? 0 : child.past.notBefore - this.uptime
+    child.stopping = false
+    child.startedAt = undefined
+    if (child.past.startFailure !== undefined) child.remember().startFailure = undefined
+    child.enter(wait > 0 ? "backing off" : "starting")
+    // A restart lets others run first, so that a child that fails at once cannot starve or overflow its supervisor.
+    const pause = wait > 0 ? Effect.sleep(wait) : child.incarnations > 0 ? Effect.yieldNow : undefined
+    child.incarnations++
+    if (spec instanceof Actor) return new ActorLife(child, spec, this).launch(pause)
+    const scope = Scope.makeUnsafe()
+    const context = this.context.pipe(Context.add(ParentNode, child), Context.add(Scope.Scope, scope))
+    // The fiber is owned by `close`, which stops it within its time limit; a Scope would wait for it without end.
+    Effect.runForkWith(context)(live(child, spec, this, scope, pause ?? Effect.void), { uninterruptible: true })
+  }
+
+  #stop(child: Child<R>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const life = this.#signal(child)
+      return life === undefined ? Effect.void : this.settled(child, life, () => this.layDown(child))
+    })
+  }
+
+  /** Waits for the end of a life that was told to end; `abandon` is called if it has to be left behind. */
+  protected settled(child: Child<R>, life: Life, abandon: () => void): Effect.Effect<void> {
+    return settled(child, life, () => {
+      if (child.life === life) abandon()
+    })
+  }
+
+  /** Tells the child's present incarnation to end; undefined when nothing of it is left by now. */
+  #signal(child: Child<R>): Life | undefined {
+    const { life } = child
+    if (life === undefined) {
+      this.layDown(child)
+      return undefined
+    }
+    if (!child.stopping) {
+      child.stopping = true
+      child.enter("stopping")
+      life.interruptUnsafe()
+    }
+    return life.pollUnsafe() === undefined ? life : undefined
+  }
+
+  /** Tells all to end, then waits for those that take time. */
+  #stopTogether(children: ReadonlyArray<Child<R>>): Effect.Effect<void> {
+    const ending: Array<readonly [Child<R>, Life]> = []
+    const tell = Effect.whileLoop({
+      while: () => next < children.length,
+      body: () => {
+        for (const child of children.slice(next, next + atOnce)) {
+          const life = this.#signal(child)
+          if (life !== undefined) ending.push([child, life])
+        }
+        next += atOnce
+        return next < children.length ? Effect.yieldNow : Effect.void
+      },
+      step: () => undefined
+    })
+    let next = 0
+    const awaited = Effect.suspend(() =>
+      Effect.forEach(ending, ([child, life]) => this.settled(child, life, () => this.layDown(child)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+    return Effect.andThen(tell, awaited)
+  }
+
+  /** Everybody is down and will not come back. */
+  #disband(): Effect.Effect<void> {
+    for (const child of this.children.values()) {
+      this.changes.remove(child)
+      if (child.spec instanceof Actor) this.#retire(child.spec, child)
+    }
+    this.enter("stopped")
+    return Effect.void
+  }
+
+  #retire(actor: Actor<never, unknown, unknown, R>, child: Child<R>): void {
+    if (actor.post !== this) return
+    const lost = actor.leave()
+    if (lost === 0) return
+    const { path } = child
+    this.run(Effect.logWarning("messages dropped").pipe(Effect.annotateLogs({ child: path, messages: lost })))
+  }
+}
