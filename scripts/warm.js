@@ -6,7 +6,8 @@ import { cacheCompiledCode, recentEnough } from "./runtime.js"
 
 if (recentEnough(process.versions.node)) {
   cacheCompiledCode()
-  const program = ["../src/cli/Cli.ts", "../src/cli/Serving.ts", "../src/cli/Chatting.ts", "../src/cli/Checking.ts"]
+  const commands = ["Cli", "Serving", "Chatting", "Checking", "Status", "TreeActing"]
+  const program = [...commands.map((name) => `../src/cli/${name}.ts`), "../src/telemetry/LoopWatcher.ts"]
   Promise.all(program.map((file) => import(file)))
     .then(() => {
       // The entry point runs when it is loaded, so it is given something harmless to do.

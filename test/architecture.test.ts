@@ -19,7 +19,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["door"], //                                the way into a tenant, which names everything a tenant has
   ["agents"], //                              the heart
   ["contract"], //                            the root files of the folders below
-  ["telemetry"],
+  ["telemetry", "threads"],
   ["domain"]
 ]
 
@@ -30,7 +30,20 @@ const contracts = ["approvals", "channels", "config", "providers", "sessions", "
 const doors: ReadonlyArray<string> = ["tenants/Tenants.ts"]
 
 /** How things live and die stands beside the floors: it imports nothing but Effect's core, and these may build on it. */
-const kernelUsers = ["main", "cli", "app", "dashboard", "adapter", "api", "cluster", "agents", "tenants", "approvals"]
+const kernelUsers = [
+  "main",
+  "cli",
+  "app",
+  "dashboard",
+  "adapter",
+  "api",
+  "cluster",
+  "agents",
+  "tenants",
+  "approvals",
+  "telemetry",
+  "threads"
+]
 
 /** The only rooms that reach deeper than another folder's root. */
 const reachesDeep = ["main", "cli", "app"]
@@ -60,13 +73,31 @@ const packages: Readonly<Record<string, ReadonlyArray<string>>> = {
   "effect/observability": ["telemetry", "api", "app"],
   "effect/persistence": ["providers", "tenants", "app"],
   "effect/cluster": ["cluster"],
+  "node:worker_threads": ["threads", "telemetry"],
   // The rest of Node.js is for all but the kernel and the domain.
-  "node:*": ["main", "cli", "app", "dashboard", "adapter", "api", "cluster", "agents", "contract", "telemetry"]
+  "node:*": [
+    "main",
+    "cli",
+    "app",
+    "dashboard",
+    "adapter",
+    "api",
+    "cluster",
+    "agents",
+    "contract",
+    "telemetry",
+    "threads"
+  ]
 }
 
 /** Words that may not stand in the code of src/, and the rooms that are excused: the kernel is what owns fibers. */
 const forbidden: ReadonlyArray<Forbidden> = [
   { word: /\bEffect\.(forkDetach|run[A-Z]\w*)/, why: "a fiber without an owner", except: ["main", "cli", "kernel"] },
+  {
+    word: /\bEffect\.fork(?!Detach)[A-Z]\w*/,
+    why: "a fiber that dies in silence: use Incarnation.fork",
+    except: ["cli", "kernel"]
+  },
   { word: /\brunMain\b/, why: "a second entry point", except: ["main", "cli"] },
   { word: /\bconsole\./, why: "output past the logger", except: ["cli"] },
   { word: /\bDate\.now\(|\bnew Date\(\)/, why: "time past the Clock", except: [] },
@@ -372,6 +403,7 @@ describe("The architecture's rules", () => {
 
   const unwelcome: ReadonlyArray<readonly [string, string]> = [
     ["agents/Agent.ts", "Effect.forkDetach(loop)"],
+    ["agents/Agent.ts", "Effect.forkScoped(loop)"],
     ["channels/discord/Discord.ts", "Effect.runFork(loop)"],
     ["app/App.ts", "Effect.runPromise(loop)"],
     ["app/App.ts", "NodeRuntime.runMain(loop)"],

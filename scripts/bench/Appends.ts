@@ -1,8 +1,9 @@
 /** How many durable appends a second the session store does for many sessions, beside SQLite with the same rows. */
 import { join } from "node:path"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { Incarnation } from "../../src/kernel/Incarnation.ts"
 import { SessionStore } from "../../src/sessions/SessionStore.ts"
 import * as SqlSessionStore from "../../src/sessions/sql/SqlSessionStore.ts"
 import type { Bench, Figure, Row } from "./Figure.ts"
@@ -55,7 +56,7 @@ const appending = (file: string, prefix: string) =>
   }).pipe(
     Effect.timed,
     Effect.map(([elapsed]) => (sessions * perSession.length) / Duration.toSeconds(elapsed)),
-    Effect.provide(SqlSessionStore.layerSqlite({ filename: file }))
+    Effect.provide(Layer.provide(SqlSessionStore.layerSqlite({ filename: file }), Incarnation.layerAlone))
   )
 
 const run = async (bench: Bench): Promise<ReadonlyArray<Row>> => {

@@ -1,5 +1,5 @@
 /**
- * Starts and keeps the tenant's agents, each a permanent child that serves turns while it lives.
+ * Starts and keeps the tenant's agents: each is an actor that takes on pieces of work and, at rest, has no fiber.
  *
  * Strategy one_for_one with backoff, 10 restarts in a minute: an agent that cannot stay up takes its tenant's
  * subtree down with it, whose own supervisor decides.
@@ -10,9 +10,10 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import type { AgentId } from "../domain/Ids.ts"
-import { worker } from "../kernel/ChildSpec.ts"
+import * as Actor from "../kernel/Actor.ts"
 import * as Registry from "../kernel/Registry.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
 import { Providers } from "../providers/Providers.ts"
@@ -24,10 +25,20 @@ import type { Judgement } from "./TurnStep.ts"
 /** How often in a row a turn may be cut off at the same place before it is given up as poisonous. */
 const maxResumes = 5
 
+/** A piece of work with all it needs, meant for the incarnation that began with this start. */
+interface Work {
+  readonly effect: Effect.Effect<unknown, unknown>
+  readonly incarnation: number
+}
+
+/** An agent answers a piece of work with the fiber that does it. */
+type AgentActor = Actor.Actor<Work, Fiber.Fiber<unknown, unknown>, AgentStopped>
+
 /** What is known of an agent over all its incarnations. */
 interface Post {
   readonly id: AgentId
   readonly definition: AgentConfig
+  readonly actor: AgentActor
   starts: number
   running: number
 }
@@ -42,34 +53,47 @@ const make = Effect.fnUntraced(function* () {
   const toolbox = yield* Toolbox
   const providers = yield* Providers
   const posts = new Map<AgentId, Post>()
-  for (const [id, definition] of tenant.definition.agents) posts.set(id, { id, definition, starts: 0, running: 0 })
   const registry = yield* Registry.make<ServingAgent>()
 
-  const serve = Effect.fnUntraced(function* (post: Post) {
-    const { definition, id } = post
-    const provider = providers.find(definition.model.provider)
-    if (provider === undefined) return yield* Effect.die(new Error(`${definition.model.provider} is no provider`))
+  const begin = Effect.fnUntraced(function* (id: AgentId) {
+    const post = posts.get(id)
+    if (post === undefined) return yield* Effect.die(new Error(`there is no agent ${id}`))
+    const { definition } = post
     const work = yield* FiberSet.make<unknown, unknown>()
-    const agent: ServingAgent = {
+    const own = ++post.starts
+    const receive = ({ effect, incarnation }: Work) =>
+      incarnation === own
+        ? FiberSet.run(work, effect, { startImmediately: true })
+        : Effect.fail(new AgentStopped({ agent: id }))
+    const provider = providers.find(definition.model.provider)
+    if (provider === undefined) {
+      yield* Effect.logError("agent has no provider").pipe(Effect.annotateLogs({ agent: id, ...definition.model }))
+      return receive
+    }
+    yield* registry.register(id, {
       id,
       definition,
       generation: tenant.generation,
       provider,
       tools: toolbox.definitions(definition.tools),
       policy: { maxSteps: definition.maxSteps, maxResumes, judge: (tool, input) => judge(toolbox, post, tool, input) },
-      run: (effect) => run(post, work, effect)
-    }
-    post.starts++
-    yield* registry.register(id, agent)
-    return yield* Effect.never
+      run: (effect) => run(post, own, effect)
+    })
+    return receive
   })
+
+  for (const [id, definition] of tenant.definition.agents) {
+    const actor = Actor.define({ start: ({ scope }) => Scope.provide(begin(id), scope) })(id)
+    posts.set(id, { id, definition, actor, starts: 0, running: 0 })
+  }
 
   yield* Supervisor.make({
     name: "agents",
     strategy: "one_for_one",
     intensity: { restarts: 10, within: "1 minute" },
     backoff: { base: "100 millis", cap: "10 seconds" },
-    children: Array.from(posts.values(), (post) => worker({ id: post.id, run: serve(post) }))
+    watchdog: { patience: "30 seconds", onHang: "restart" },
+    children: Array.from(posts.values(), ({ actor }) => actor)
   })
 
   return Agents.of({
@@ -92,10 +116,13 @@ const statusOf = ({ definition, id, running, starts }: Post, up: boolean, genera
 })
 
 /** The work is a fiber of the incarnation; its caller waits for it, and takes it down when interrupted. */
-const run = <A, E, R>(post: Post, work: FiberSet.FiberSet<unknown, unknown>, effect: Effect.Effect<A, E, R>) =>
+const run = <A, E, R>(post: Post, incarnation: number, effect: Effect.Effect<A, E, R>) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const fiber = yield* FiberSet.run(work, effect, { startImmediately: true })
+      const work = Effect.provideContext(effect, yield* Effect.context<R>())
+      const ask = post.actor.ask({ effect: work, incarnation }, { timeout: "infinity", whenDown: "fail" })
+      // What the agent answers with is the fiber of this very effect.
+      const fiber = (yield* Effect.mapError(ask, () => new AgentStopped({ agent: post.id }))) as Fiber.Fiber<A, E>
       post.running++
       const exit = yield* restore(Fiber.await(fiber)).pipe(
         Effect.onInterrupt(() => Fiber.interrupt(fiber)),

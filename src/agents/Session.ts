@@ -7,6 +7,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import type { Cause } from "effect"
@@ -47,6 +48,8 @@ export interface Session {
   phase: Phase
   /** A step that was appended together with what woke the session: whoever serves it next begins with its acts. */
   handover: Step | undefined
+  /** Waits until the turn is to be cancelled. */
+  readonly cancelled: Effect.Effect<void>
   /** What its fiber waits on: things that happened outside, or just a ring of the bell. */
   readonly inbox: Queue.Queue<Happening>
   /**
@@ -81,10 +84,13 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
   const signals = yield* Signals
   const inbox = yield* Queue.unbounded<Happening>()
   const lock = yield* Semaphore.make(1)
+  const cancelling = yield* Latch.make(false)
   let state = empty
   let isOpen = false
   let isSure = false
   let surprises = 0
+
+  const noteCancel = () => (state.turn?.cancelling === undefined ? cancelling.closeUnsafe() : cancelling.openUnsafe())
 
   const catchUp = Effect.gen(function* () {
     for (;;) {
@@ -98,6 +104,7 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
     }
     isOpen = true
     isSure = true
+    noteCancel()
   })
 
   const append = Effect.fnUntraced(function* (events: readonly [NewSessionEvent, ...Array<NewSessionEvent>]) {
@@ -108,6 +115,7 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
       state = fold(state, event)
       signals.publish({ type: "Appended", session: id, event })
     }
+    noteCancel()
     return appended
   })
 
@@ -127,6 +135,7 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
     surprises: () => surprises,
     phase: "resting",
     handover: undefined,
+    cancelled: cancelling.await,
     inbox,
     transact: (decide) =>
       attempt(decide).pipe(

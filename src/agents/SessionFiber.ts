@@ -9,14 +9,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberMap from "effect/FiberMap"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { SessionId } from "../domain/Ids.ts"
+import { type AgentId, SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import type { SessionState } from "../sessions/SessionLog.ts"
 import { StoreUnavailable } from "../sessions/SessionStore.ts"
-import { Agents, type ServingAgent } from "./Agents.ts"
+import { Agents, AgentStopped, AgentUnknown, type ServingAgent } from "./Agents.ts"
 import type { Happening, Session, Step, Transaction } from "./Session.ts"
 import { type Act, type Circumstances, type Plan, plan } from "./TurnPlan.ts"
 import { TurnRunner } from "./TurnRunner.ts"
@@ -125,14 +126,25 @@ const tell = (event: NewSessionEvent) => {
   }
 }
 
-const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Return<Server, never, Agents> {
-  const id = state.turn?.agent ?? state.waiting[0]?.agent
+/** Waits until there is somebody to serve the session, or nobody is needed: the turn is cancelled, the agent unknown. */
+export const servable = Effect.fnUntraced(function* (session: Session) {
+  const id = agentOf(session.state())
+  if (id === undefined) return
+  const agents = yield* Agents
+  yield* Effect.raceFirst(Effect.ignore(agents.serving(id)), session.cancelled)
+})
+
+const agentOf = ({ turn, waiting }: SessionState): AgentId | undefined => turn?.agent ?? waiting[0]?.agent
+
+const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Return<Server, AgentStopped, Agents> {
+  const id = agentOf(state)
   if (id === undefined) return { policy: nobody("no message waits") }
   const agents = yield* Agents
-  return yield* agents.serving(id).pipe(
-    Effect.map((agent): Server => ({ agent, policy: agent.policy })),
-    Effect.catchTag("AgentUnknown", (error) => Effect.succeed<Server>({ policy: nobody(error.message) }))
-  )
+  const agent = Option.getOrUndefined(yield* agents.current(id))
+  if (agent !== undefined) return { agent, policy: agent.policy }
+  if (agents.definition(id) === undefined) return { policy: nobody(new AgentUnknown({ agent: id }).message) }
+  const isOver = state.turn?.cancelling !== undefined
+  return isOver ? { policy: nobody("the turn is cancelled") } : yield* new AgentStopped({ agent: id })
 })
 
 const nobody = (message: string): Policy => ({

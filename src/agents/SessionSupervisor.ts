@@ -20,7 +20,7 @@ import * as Supervisor from "../kernel/Supervisor.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import type { Agents } from "./Agents.ts"
 import type { Session } from "./Session.ts"
-import { serve } from "./SessionFiber.ts"
+import { servable, serve } from "./SessionFiber.ts"
 import type { TurnRunner } from "./TurnRunner.ts"
 
 /** A session waits for its tools to be gone, which `ToolRuns` gives 10 seconds. */
@@ -51,6 +51,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     strategy: "one_for_one",
     intensity: { restarts: 100 + 10 * concurrentTurns, within: "1 minute" },
     backoff: { base: "50 millis", cap: "5 seconds" },
+    watchdog: { patience: "1 minute", onHang: "restart" },
     children: []
   })
 
@@ -70,15 +71,16 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     yield* session.ready
     session.phase = "running"
     yield* Effect.acquireRelease(enter(id), () => leave(id))
-    return serve(session, drain.refusing).pipe(
-      Semaphore.withPermits(turns, 1),
+    return servable(session).pipe(
+      Effect.andThen(Semaphore.withPermits(turns, 1)(serve(session, drain.refusing))),
       Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
       Effect.annotateLogs({ tenant: tenant.id, session: id, ...agentOf(session) })
     )
   })
 
-  const child = (id: SessionId): ChildSpec<Agents | TurnRunner> => ({
+  const child = ({ id, inbox, state }: Session): ChildSpec<Agents | TurnRunner> => ({
     id,
+    vitals: () => ({ waiting: Queue.sizeUnsafe(inbox), done: state().seq }),
     kind: "worker",
     restart: "transient",
     shutdown: longerThanAnyTool,
@@ -87,7 +89,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
 
   /** A session that has just come to rest leaves its child behind for a moment; a paused one waits for an operator. */
   const begin = (session: Session): Effect.Effect<void> =>
-    supervisor.startChild(child(session.id)).pipe(
+    supervisor.startChild(child(session)).pipe(
       Effect.catchTag("ChildAlreadyRunning", ({ state }) => {
         if (session.phase === "running") return Effect.void
         if (state === "paused" || state === "backing off") {

@@ -6,9 +6,9 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import { Role, Token } from "../domain/Access.ts"
 import { TenantId } from "../domain/Ids.ts"
-import { NodeSnapshot } from "../kernel/Tree.ts"
 import { Authorization } from "./Access.ts"
 import { Forbidden, NotFound, Unavailable } from "./Problems.ts"
+import { killNode, pauseNode, restartNode, resumeNode, stopNode, watchTree } from "./TreeApi.ts"
 
 const Health = Schema.Struct({
   status: Schema.Literal("ok"),
@@ -42,10 +42,15 @@ const MadeToken = Schema.Struct({ token: Token, secret: Schema.String })
   .annotate({ identifier: "MadeToken" })
   .pipe(HttpApiSchema.status(201))
 
-/** For those who run the service. */
+/** For those who run the service: the tree and the tokens. */
 export class OperationsApi extends HttpApiGroup.make("operations")
   .add(
-    HttpApiEndpoint.get("tree", "/tree", { success: NodeSnapshot, error: Forbidden }),
+    watchTree,
+    restartNode,
+    stopNode,
+    pauseNode,
+    resumeNode,
+    killNode,
     HttpApiEndpoint.get("tokens", "/tokens", {
       success: Schema.Struct({ tokens: Schema.Array(Token) }),
       error: Forbidden

@@ -1,25 +1,19 @@
-/** Answers about the service itself: health, readiness, the tree, tokens. */
+/** Answers about the service itself: health, readiness, tokens. */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { reaches } from "../domain/Access.ts"
 import { version } from "../domain/Version.ts"
-import type { NodeSnapshot } from "../kernel/Tree.ts"
 import { Readiness } from "../telemetry/Readiness.ts"
 import { Tenants } from "../tenants/Tenants.ts"
 import { Tokens } from "../tenants/Tokens.ts"
 import { requireRole } from "./Access.ts"
 import { Api } from "./Api.ts"
-import { Forbidden, NotFound, unavailable } from "./Problems.ts"
+import { NotFound, unavailable } from "./Problems.ts"
 import { NotReady } from "./SystemApi.ts"
-
-/** The whole supervision tree as it is now. */
-export class TreeView extends Context.Service<TreeView, { readonly snapshot: Effect.Effect<NodeSnapshot> }>()(
-  "fiberclaw/api/TreeView"
-) {}
+import { act, tree } from "./TreeHandlers.ts"
 
 export const SystemHandlers = HttpApiBuilder.group(
   Api,
@@ -41,12 +35,6 @@ export const SystemHandlers = HttpApiBuilder.group(
     })
   })
 )
-
-const tree = Effect.fnUntraced(function* () {
-  const { tenant } = yield* requireRole("viewer")
-  if (tenant !== undefined) return yield* new Forbidden({ detail: "the tree is shown to tokens of the whole service" })
-  return yield* TreeView.use((view) => view.snapshot)
-})
 
 const tokens = Effect.fnUntraced(function* () {
   const caller = yield* requireRole("admin")
@@ -87,5 +75,15 @@ const revokeToken = Effect.fnUntraced(function* ({ params }: { readonly params: 
 type NewToken = Parameters<Tokens["Service"]["create"]>[0]
 
 export const OperationsHandlers = HttpApiBuilder.group(Api, "operations", (handlers) =>
-  handlers.handleAll({ tree, tokens, createToken, revokeToken })
+  handlers.handleAll({
+    tree,
+    restart: act("restart"),
+    stop: act("stop"),
+    pause: act("pause"),
+    resume: act("resume"),
+    kill: act("kill"),
+    tokens,
+    createToken,
+    revokeToken
+  })
 )

@@ -6,19 +6,22 @@
  */
 import { createServer } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Duration, Option, Redacted } from "effect"
 import * as Server from "../api/Server.ts"
-import { TreeView } from "../api/SystemHandlers.ts"
+import { type TreeRoot, TreeView } from "../api/TreeView.ts"
 import type { LoadedConfig } from "../config/ConfigLoader.ts"
 import type { ServiceConfig } from "../config/ServiceConfig.ts"
+import { Drain } from "../kernel/Drain.ts"
+import { Incarnation } from "../kernel/Incarnation.ts"
 import * as Subtree from "../kernel/Subtree.ts"
-import type { NodeSnapshot } from "../kernel/Tree.ts"
 import { EventLoop } from "../telemetry/EventLoop.ts"
 import * as Heap from "../telemetry/Heap.ts"
 import { Tokens } from "../tenants/Tokens.ts"
+import { Threads } from "../threads/Threads.ts"
 import * as DataFolder from "./DataFolder.ts"
 import * as ReadinessLayer from "./ReadinessLayer.ts"
 import * as Reaper from "./Reaper.ts"
@@ -35,10 +38,14 @@ export interface AppOptions {
 
 /** Starts the service. It lives until the Scope closes, or its `exit` fails because the root has given up. */
 export const start = Effect.fn("App.start")(function* (options: AppOptions) {
-  const snapshot = yield* Deferred.make<Effect.Effect<NodeSnapshot>>()
-  const tree = TreeView.of({ snapshot: Effect.flatten(Deferred.await(snapshot)) })
+  const root = yield* Deferred.make<TreeRoot>()
+  const around = Context.get(yield* Layer.build(Incarnation.layerAlone), Incarnation)
+  const afterwards = (effect: Effect.Effect<void>) => Effect.asVoid(around.fork(effect))
+  const tree = TreeView.of({ root: Deferred.await(root), afterwards })
   const running = yield* Effect.provideService(Subtree.start(make(options)), TreeView, tree)
-  yield* Deferred.succeed(snapshot, running.snapshot)
+  yield* Deferred.succeed(root, running)
+  const drain = yield* Drain
+  yield* Effect.addFinalizer(() => drain.begin)
   return running
 })
 
@@ -46,6 +53,7 @@ const make = ({ admin, config, folder, service }: AppOptions) =>
   Subtree.make("fiberclaw", { intensity: { restarts: 5, within: "1 minute" } }).pipe(
     Subtree.child("store", Layer.provide(tokens(folder, admin), DataFolder.layer(folder))),
     Subtree.child("telemetry", Layer.merge(EventLoop.layer, Heap.layer)),
+    Subtree.child("threads", Threads.layer),
     Subtree.child("tenants", TenantsLayer.layer({ config, generation: 1, folder: `${folder}/tenants` }), forever),
     Subtree.child("api", api(service.http)),
     Subtree.child("reaper", Reaper.layer(service.drain), forever)

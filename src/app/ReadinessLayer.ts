@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import { Drain } from "../kernel/Drain.ts"
 import { SessionStore } from "../sessions/SessionStore.ts"
 import { EventLoop } from "../telemetry/EventLoop.ts"
+import { sentence } from "../telemetry/Hold.ts"
 import { Readiness } from "../telemetry/Readiness.ts"
 import { Tenants, type TenantStatus } from "../tenants/Tenants.ts"
 
@@ -34,10 +35,10 @@ export const layer = Layer.effect(
       )
 
     const reasons = Effect.gen(function* () {
-      const delay = loop.delay()
+      const hold = loop.longest()
       const own = [
         ...(drain.refusing() ? ["the service is stopping"] : []),
-        ...(delay > longestDelay ? [`the event loop was held up for ${Math.round(delay)} ms`] : [])
+        ...(hold.millis > longestDelay ? [sentence(hold)] : [])
       ]
       const theirs = yield* Effect.forEach(yield* tenants.all, tenantReasons)
       return [...own, ...theirs.flat()]

@@ -1,7 +1,8 @@
 /**
  * The orderly stop. It is the last child to start, so it is the first to be told to stop, while everything still
- * works: it refuses what is new, waits for running turns as long as it may, and lets connections go. Turns that
- * are not done by then stay unfinished in the log, and the next start takes them up.
+ * works and nothing new is taken any more: it waits for running turns as long as it may and nobody hurries it, and
+ * lets connections go. Turns that are not done by then stay unfinished in the log, and the next start takes them up.
+ * When it is stopped only because something before it is started anew, it waits for nobody.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -18,10 +19,11 @@ export const layer = (patience: Duration.Duration) =>
       const tenants = yield* Tenants
       yield* Effect.addFinalizer(() =>
         Effect.gen(function* () {
-          yield* drain.begin
+          if (!drain.refusing()) return
           yield* Effect.logInfo("service stops").pipe(Effect.annotateLogs({ drain: Duration.format(patience) }))
-          const ended = yield* Effect.timeoutOption(quiet(tenants), patience)
-          if (Option.isNone(ended)) yield* Effect.logWarning("running turns are parked")
+          const ended = Effect.as(quiet(tenants), true)
+          const enough = Effect.as(Effect.raceFirst(Effect.sleep(patience), drain.hurried), false)
+          if (!(yield* Effect.raceFirst(ended, enough))) yield* Effect.logWarning("running turns are parked")
           yield* drain.close
         })
       )

@@ -20,7 +20,8 @@ import * as ToolsLayer from "./ToolsLayer.ts"
 export const make = (tenant: Tenant["Service"]) =>
   Subtree.make(tenant.id, {
     intensity: { restarts: 10, within: "1 minute" },
-    backoff: { base: "100 millis", cap: "10 seconds" }
+    backoff: { base: "100 millis", cap: "10 seconds" },
+    watchdog: { patience: "30 seconds", onHang: "restart" }
   }).pipe(
     Subtree.child("tenant", Layer.succeed(Tenant, tenant)),
     Subtree.child("store", SqlSessionStore.layerSqlite({ filename: `${tenant.folder}/sessions.sqlite` })),

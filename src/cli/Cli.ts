@@ -1,6 +1,6 @@
 /**
  * The command line `fiberclaw`. Exit codes: 0, 1 when something failed (and stderr says what), 2 for a command
- * that is not understood. A stop by signal is no failure.
+ * that is not understood. A stop by signal is no failure, unless it has to be cut short (`Insistence.ts`).
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
@@ -14,10 +14,12 @@ import { chat } from "./ChatCommand.ts"
 import { check } from "./CheckCommand.ts"
 import { Failed, say, surviveClosedPipes } from "./Output.ts"
 import { serve } from "./ServeCommand.ts"
+import { status } from "./StatusCommand.ts"
+import { tree } from "./TreeCommand.ts"
 
 const fiberclaw = Command.make("fiberclaw").pipe(
   Command.withDescription("A self-hosted service that runs AI agents as supervised fibers."),
-  Command.withSubcommands([serve, chat, check])
+  Command.withSubcommands([serve, chat, check, status, tree])
 )
 
 /** Runs the command line of this process. */

@@ -10,8 +10,9 @@ export class Failed extends Schema.TaggedError<Failed>()("Failed", { reason: Sch
   }
 }
 
-/** Prints a result. */
-export const print = (text: string) => Console.log(text)
+/** Prints a result. A failure that follows ends the process, so this waits until whoever reads it has it all. */
+export const print = (text: string): Effect.Effect<void> =>
+  Effect.callback((resume) => void process.stdout.write(`${text}\n`, () => resume(Effect.void)))
 
 /** Says something to the person. */
 export const say = (text: string) => Console.error(text)

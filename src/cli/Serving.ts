@@ -3,6 +3,7 @@ import { isIPv4 } from "node:net"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
@@ -20,6 +21,7 @@ import type { ServiceConfig } from "../config/ServiceConfig.ts"
 import { version } from "../domain/Version.ts"
 import { Drain } from "../kernel/Drain.ts"
 import * as Logging from "../telemetry/Logging.ts"
+import * as Insistence from "./Insistence.ts"
 import { environment, folders } from "./Options.ts"
 import { fail } from "./Output.ts"
 
@@ -75,6 +77,9 @@ const exposed = (host: string) =>
 const runService = Effect.fnUntraced(function* (options: Omit<App.AppOptions, "admin">, env: Environment) {
   const fs = yield* FileSystem.FileSystem
   const { config, folder } = options
+  let begun = false
+  // Released last: what was never ready has not been stopped.
+  yield* Effect.addFinalizer(() => (begun ? Effect.logInfo("service stopped") : Effect.void))
   yield* DataFolder.prepare(folder)
   const admin = Option.map(
     Option.fromUndefinedOr(lookup(env, "FIBERCLAW_ADMIN_TOKEN")?.trim() || undefined),
@@ -88,17 +93,17 @@ const runService = Effect.fnUntraced(function* (options: Omit<App.AppOptions, "a
   yield* Effect.logInfo("service ready").pipe(
     Effect.annotateLogs({ url, version, pid: process.pid, tenants: config.tenants.size, adminToken })
   )
+  begun = true
   return yield* running.exit
 }, Effect.scoped)
 
 const starting = (options: Omit<App.AppOptions, "admin">, env: Environment) =>
   runService(options, env).pipe(
-    Effect.ensuring(Effect.logInfo("service stopped")),
     Effect.catchTags({
       DataFolderUnusable: (error) => fail(error.message),
       ChildStartFailed: (error) => fail(sentence(error, options.service.http))
     }),
-    Effect.provide([Logging.layer(options.service.log), Drain.layer])
+    Effect.provide(Layer.provideMerge(Insistence.layer, [Logging.layer(options.service.log), Drain.layer]))
   )
 
 /** What made the start fail, told by whoever was there first. */

@@ -42,7 +42,9 @@ export const parse = (file: string, text: string, env: Environment): Parsed => {
     prettyErrors: false,
     resolveKnownTags: false,
     schema: "core",
-    stringKeys: true
+    stringKeys: true,
+    // `syntaxFaults` looks for them, in one pass.
+    uniqueKeys: false
   })
   const syntax = syntaxFaults(file, text, document, lines)
   if (!syntax.readable) return { source: undefined, faults: syntax.faults }

@@ -3,7 +3,7 @@
  *
  * The parser's own sentences are not used: they may quote the file, and what they quote may be a secret.
  */
-import type { Document, ErrorCode, LineCounter } from "yaml"
+import { type Document, type ErrorCode, isScalar, type LineCounter, visit } from "yaml"
 import { ConfigFault } from "./Fault.ts"
 
 const sentences: Partial<Record<ErrorCode, readonly [problem: string, hint?: string]>> = {
@@ -32,6 +32,28 @@ const describe = (text: string, code: ErrorCode, [start, end]: readonly [number,
   return { problem: key === undefined ? problem : `${problem} "${key}"`, hint }
 }
 
+interface Problem {
+  readonly code: ErrorCode
+  readonly pos: readonly [number, number]
+}
+
+/** Every key that its mapping had before. The parser's own search compares each key with each other one. */
+const duplicateKeys = (document: Document.Parsed): ReadonlyArray<Problem> => {
+  const found: Array<Problem> = []
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key) || !key.range) continue
+        const [start, end] = key.range
+        if (seen.has(key.value)) found.push({ code: "DUPLICATE_KEY", pos: [start, end] })
+        seen.add(key.value)
+      }
+    }
+  })
+  return found
+}
+
 export interface Syntax {
   readonly faults: ReadonlyArray<ConfigFault>
   /** Whether the document's values can be trusted in spite of the faults. */
@@ -40,7 +62,9 @@ export interface Syntax {
 
 /** The faults of the text as YAML: every harmless one, and the first of the others. */
 export const syntaxFaults = (file: string, text: string, document: Document.Parsed, lines: LineCounter): Syntax => {
-  const errors = [...document.errors, ...document.warnings].sort((left, right) => left.pos[0] - right.pos[0])
+  const errors: ReadonlyArray<Problem> = [...document.errors, ...document.warnings, ...duplicateKeys(document)].sort(
+    (left, right) => left.pos[0] - right.pos[0]
+  )
   const fatal = errors.find(({ code }) => !harmless.has(code))
   const told = errors.filter((error) => error === fatal || harmless.has(error.code))
   const faults = told.map(({ code, pos }) => {

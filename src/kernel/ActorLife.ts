@@ -47,6 +47,7 @@ export class ActorLife<R> implements Life, Self {
   #receive: Receive<never, unknown, unknown, R> | undefined = undefined
   #scope: Scope.Closeable | undefined = undefined
   #fiber: Fiber.Fiber<void> | undefined = undefined
+  #shift: Shift | undefined = undefined
   /** It was told to end. */
   #isDoomed = false
   #exit: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -100,8 +101,15 @@ export class ActorLife<R> implements Life, Self {
 
   interruptUnsafe(): void {
     this.#isDoomed = true
+    if (this.#actor.life === this) this.#actor.life = undefined
     if (this.#fiber !== undefined) return this.#fiber.interruptUnsafe()
     if (this.isIdle) this.#perform(this.#finish(Exit.interrupt(), undefined))
+  }
+
+  abandonUnsafe(): void {
+    const exit = Exit.interrupt()
+    if (this.#shift?.hand !== undefined) this.#actor.lost(this.#shift.hand, exit)
+    this.#actor.leaveWaiting(exit)
   }
 
   pollUnsafe(): Exit.Exit<unknown, unknown> | undefined {
@@ -125,7 +133,8 @@ export class ActorLife<R> implements Life, Self {
 
   #run(effect: Effect.Effect<void, never, R>): void {
     const fiber = Effect.runForkWith(this.#workplace.context)(effect, uninterruptible)
-    if (fiber.pollUnsafe() !== undefined) return
+    // Idle means that all is done, though the fiber may have yielded just before its end.
+    if (this.isIdle || fiber.pollUnsafe() !== undefined) return
     this.#fiber = fiber
     if (this.#isDoomed) fiber.interruptUnsafe()
   }
@@ -150,6 +159,7 @@ export class ActorLife<R> implements Life, Self {
     const receive = this.#receive
     if (receive === undefined || this.#isDoomed) return this.#perform(this.#finish(Exit.interrupt(), first))
     const shift = new Shift(first)
+    this.#shift = shift
     let begun = first && attempt(() => receive(first.message as never))
     if (begun !== undefined && isDone(begun)) {
       this.#settle(shift, begun)
@@ -182,11 +192,21 @@ export class ActorLife<R> implements Life, Self {
       return
     }
     shift.hand = undefined
+    this.#answer(letter, exit)
+  }
+
+  /** Whoever asked goes on at once, in this step, where the stack has room for it. */
+  #answer(letter: Letter, exit: Exit.Exit<unknown, unknown>): void {
+    const workplace = this.#workplace
+    if (workplace.nesting >= deepest) return workplace.soon(() => letter.answer(exit))
+    workplace.nesting++
     letter.answer(exit)
+    workplace.nesting--
   }
 
   #clockOff({ fault, hand }: Shift, exit: Exit.Exit<void>): Effect.Effect<void> | undefined {
     this.#fiber = undefined
+    this.#shift = undefined
     const end = fault ?? (Exit.isFailure(exit) ? exit : this.#isDoomed ? Exit.interrupt() : undefined)
     if (end !== undefined) return this.#finish(end, hand)
     this.isIdle = true
@@ -199,7 +219,7 @@ export class ActorLife<R> implements Life, Self {
     if (this.#actor.life === this) this.#actor.life = undefined
     const rest = conclude(this.#child, this.#workplace, this, this.#scope, exit)
     if (hand !== undefined) this.#actor.lost(hand, exit)
-    this.#actor.leaveWaiting(exit)
+    if (this.#actor.life === undefined) this.#actor.leaveWaiting(exit)
     if (rest !== undefined) return Effect.andThen(rest, () => this.#close(exit))
     this.#close(exit)
     return undefined

@@ -149,7 +149,7 @@ export class Child<R> implements Host, Noded {
   }
 
   node(): TreeNode {
-    const same = Array.from(this.branches).find((branch) => branch.path === this.path)
+    const same = Array.from(this.branches).findLast((branch) => branch.path === this.path)
     return join(this.#own(), same?.node())
   }
 

@@ -25,7 +25,7 @@ export interface SpecBase {
   /** Whether its end for good may end its supervisor, see `autoShutdown`. Not for a permanent child, which has none. */
   readonly significant?: boolean | undefined
   /** For the tree, and for a watchdog to tell a busy child from a hung one. */
-  vitals?(): Vitals
+  vitals?(): Vitals | undefined
 }
 
 /** When a child is started again and how long its end may take. */

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Actor } from "./Actor.ts"
-import { type ChildOptions, type ShutdownInput, type SpecBase, shutdownFrom } from "./ChildOptions.ts"
+import { type ChildOptions, type ShutdownInput, type SpecBase, shutdownFrom, type Vitals } from "./ChildOptions.ts"
 import type { Lifeline } from "./Incarnation.ts"
 import { incarnate, Incarnation } from "./Incarnation.ts"
 import type { Host } from "./Tree.ts"
@@ -46,12 +46,14 @@ export const fromLayer = <A, E, R>(
     readonly layer: Layer.Layer<A, E, R>
     readonly publish?: (built: Context.Context<A>) => Effect.Effect<void, never, Scope.Scope>
   }
-): ResidentSpec<Exclude<Exclude<R, Incarnation>, Scope.Scope>> => ({
-  ...base(options, "10 seconds"),
-  start: Effect.gen(function* () {
+): ResidentSpec<Exclude<Exclude<R, Incarnation>, Scope.Scope>> => {
+  let vitals: (() => Vitals) | undefined
+  const start = Effect.gen(function* () {
     const scope = yield* Effect.scope
     const parent = yield* ParentNode
-    const { ended, failUnsafe, service } = incarnate(scope)
+    const { ended, failUnsafe, service } = incarnate(scope, (own) => {
+      vitals = own
+    })
     const build = Layer.buildWithMemoMap(options.layer, Layer.makeMemoMapUnsafe(), scope).pipe(
       Effect.provideService(Incarnation, service),
       Effect.provideService(ParentNode, parent && escalating(parent, failUnsafe)),
@@ -61,7 +63,8 @@ export const fromLayer = <A, E, R>(
     if (options.publish !== undefined) yield* options.publish(built)
     return ended
   })
-})
+  return { ...base(options, "10 seconds"), start, vitals: () => vitals?.() }
+}
 
 const base = (options: ChildOptions & { readonly id: string }, patience: ShutdownInput): SpecBase => ({
   id: options.id,

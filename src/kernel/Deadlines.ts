@@ -7,7 +7,7 @@
  * looked at from its front.
  */
 import * as Effect from "effect/Effect"
-import type { Clock } from "effect"
+import type { Clock, Fiber } from "effect"
 import { Chain, Link } from "./Chain.ts"
 
 /** One who waits; `expire` is called once, unless it is removed before. */
@@ -27,15 +27,16 @@ interface Line {
   readonly waiting: Chain<Deadline>
   /** A fiber sleeps until the first is due, or was due before it was answered. */
   isWatched: boolean
+  watch: Fiber.Fiber<void> | undefined
 }
 
 export class Deadlines {
   readonly #clock: Clock.Clock
-  readonly #fork: (effect: Effect.Effect<void>) => void
+  readonly #fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly #lines = new Map<number, Line>()
 
-  /** `fork` starts a fiber and owns it. */
-  constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => void) {
+  /** `fork` starts a fiber at once; it lives until it is done or `close` ends it. */
+  constructor(clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>) {
     this.#clock = clock
     this.#fork = fork
   }
@@ -47,7 +48,7 @@ export class Deadlines {
     line.waiting.append(deadline)
     if (!line.isWatched) {
       line.isWatched = true
-      this.#fork(this.#watch(line))
+      line.watch = this.#fork(this.#watch(line))
     }
     return deadline
   }
@@ -56,10 +57,16 @@ export class Deadlines {
     deadline.chain?.remove(deadline)
   }
 
+  /** Nobody waits any more. */
+  close(): void {
+    for (const { watch } of this.#lines.values()) watch?.interruptUnsafe()
+    this.#lines.clear()
+  }
+
   #lineOf(patience: number): Line {
     const present = this.#lines.get(patience)
     if (present !== undefined) return present
-    const line: Line = { patience, waiting: new Chain(), isWatched: false }
+    const line: Line = { patience, waiting: new Chain(), isWatched: false, watch: undefined }
     this.#lines.set(patience, line)
     return line
   }

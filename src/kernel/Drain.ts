@@ -1,6 +1,6 @@
 /**
  * An orderly stop, as everybody sees it: first nothing new is taken (`refusing`), then what is running ends or
- * is parked, then connections are let go (`closing`). It only goes forward.
+ * is parked, then connections are let go (`closing`). It only goes forward, and it can be told to `hurry`.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,6 +14,10 @@ export class Drain extends Context.Service<
     refusing(): boolean
     /** Refuse new work from now on. */
     readonly begin: Effect.Effect<void>
+    /** What is running need not end: do not wait for it, now or when the stop begins. */
+    readonly hurry: Effect.Effect<void>
+    /** Waits until `hurry`. */
+    readonly hurried: Effect.Effect<void>
     /** Nothing more will happen here: whoever only watches should go. */
     readonly close: Effect.Effect<void>
     /** Waits until `close`. */
@@ -24,12 +28,15 @@ export class Drain extends Context.Service<
     Drain,
     Effect.gen(function* () {
       const closing = yield* Latch.make(false)
+      const hurried = yield* Latch.make(false)
       let refusing = false
       return Drain.of({
         refusing: () => refusing,
         begin: Effect.sync(() => {
           refusing = true
         }),
+        hurry: Effect.asVoid(hurried.open),
+        hurried: hurried.await,
         close: Effect.asVoid(closing.open),
         closing: closing.await
       })

@@ -22,6 +22,7 @@ import { RestartTimes } from "./RestartTimes.ts"
 import { Roster, type RosterOptions } from "./Roster.ts"
 import {
   ChildAlreadyRunning,
+  ChildHung,
   ChildKilled,
   ChildRunning,
   ChildStartFailed,
@@ -30,12 +31,14 @@ import {
 } from "./SupervisorError.ts"
 import type { Branch, Control, Host, NodeSnapshot, SnapshotLimits, TreeNode } from "./Tree.ts"
 import { childOnPath, isoTime } from "./Tree.ts"
+import { watch, type WatchdogOptions } from "./Watchdog.ts"
 
 export interface FamilyOptions<R> extends RosterOptions<R> {
   readonly intensity: Intensity
   readonly backoff: Backoff | undefined
   readonly parkExhausted: boolean
   readonly autoShutdown: AutoShutdown
+  readonly watchdog: WatchdogOptions | undefined
   readonly onExit: ((report: ExitReport) => Effect.Effect<void>) | undefined
 }
 
@@ -54,6 +57,8 @@ export class Family<R> extends Roster<R> implements Branch {
   boot(specs: ReadonlyArray<ChildSpec<R>>): void {
     for (const spec of specs) this.add(spec, false)
     this.advance()
+    const { watchdog } = this.#options
+    if (watchdog !== undefined) this.attend(watch(this.children, watchdog, (...hung) => this.#endHung(...hung)))
   }
 
   start(spec: ChildSpec<R>): Effect.Effect<void, ChildAlreadyRunning | ChildStartFailed> {
@@ -103,8 +108,11 @@ export class Family<R> extends Roster<R> implements Branch {
       const { life } = child
       if (life === undefined || child.stopping) return Effect.void
       const blame = cause ?? Cause.fail(new ChildKilled({ path: child.path }))
-      child.remember().blame = blame
-      life.interruptUnsafe()
+      // One that is being released has ended of something else.
+      if (child.state !== "stopping") {
+        child.remember().blame = blame
+        life.interruptUnsafe()
+      }
       return Fiber.join(
         this.run(
           this.settled(child, life, () => {
@@ -114,6 +122,10 @@ export class Family<R> extends Roster<R> implements Branch {
         )
       )
     })
+  }
+
+  #endHung({ path, spec }: Child<R>, waiting: number, millis: number): Effect.Effect<void> {
+    return Effect.ignore(this.kill(spec.id, Cause.fail(new ChildHung({ path, waiting, millis }))))
   }
 
   /** Forgets a child that is down. */
@@ -173,6 +185,7 @@ export class Family<R> extends Roster<R> implements Branch {
     if (id === undefined || child === undefined) return undefined
     if (child.path === path) {
       return {
+        node: () => child.node(),
         restart: this.restart(id),
         stop: this.stop(id, "stopped"),
         pause: this.stop(id, "paused"),
@@ -180,7 +193,8 @@ export class Family<R> extends Roster<R> implements Branch {
         kill: this.kill(id)
       }
     }
-    for (const branch of child.branches) {
+    // The last one first: an incarnation that was left behind may still have one there.
+    for (const branch of [...child.branches].reverse()) {
       const found = branch.locate(path)
       if (found !== undefined) return found
     }
@@ -235,7 +249,8 @@ export class Family<R> extends Roster<R> implements Branch {
 
   #hasSignificantBesides(child: Child<R>): boolean {
     return [...this.children.values()].some(
-      (other) => other !== child && other.spec.significant === true && other.intent !== "finished"
+      (other) =>
+        other !== child && other.spec.significant === true && other.intent !== "finished" && other.intent !== "stopped"
     )
   }
 

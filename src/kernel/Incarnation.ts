@@ -11,8 +11,10 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect"
+import type { Vitals } from "./ChildOptions.ts"
 
 /** A fiber that was to run as long as its child has ended. */
 export class FiberEnded extends Schema.TaggedError<FiberEnded>()("FiberEnded", { fiber: Schema.String }) {
@@ -36,8 +38,16 @@ export class Incarnation extends Context.Service<
     ): EffectType.Effect<Fiber.Fiber<A, E>, never, R>
     /** Ends the child with this cause. */
     fail(cause: Cause.Cause<unknown>): EffectType.Effect<void>
+    /** Says how to learn how much work waits for the child and how much it has done. */
+    reportVitals(vitals: () => Vitals): EffectType.Effect<void>
   }
->()("fiberclaw/kernel/Incarnation") {}
+>()("fiberclaw/kernel/Incarnation") {
+  /** For a program without a tree: the first failure ends it, with that cause, and who provides this is told nothing. */
+  static readonly layerAlone = Layer.effect(
+    Incarnation,
+    Effect.map(Effect.scope, (scope) => incarnate(scope, () => undefined).service)
+  )
+}
 
 /** What the supervisor's side holds of one incarnation. */
 export interface Lifeline {
@@ -47,8 +57,8 @@ export interface Lifeline {
   readonly failUnsafe: (cause: Cause.Cause<unknown>) => void
 }
 
-/** The incarnation that lives in `scope`. */
-export const incarnate = (scope: Scope.Scope): Lifeline => {
+/** The incarnation that lives in `scope`; `setVitals` is told how it can be asked how it fares. */
+export const incarnate = (scope: Scope.Scope, setVitals: (vitals: () => Vitals) => void): Lifeline => {
   const deferred = Deferred.makeUnsafe<never, unknown>()
   const failUnsafe = (cause: Cause.Cause<unknown>): void => {
     Deferred.doneUnsafe(deferred, Exit.failCause(cause))
@@ -64,7 +74,8 @@ export const incarnate = (scope: Scope.Scope): Lifeline => {
   })
 
   const fail = (cause: Cause.Cause<unknown>) => Effect.sync(() => failUnsafe(cause))
-  return { service: Incarnation.of({ fork, fail }), ended: Deferred.await(deferred), failUnsafe }
+  const reportVitals = (vitals: () => Vitals) => Effect.sync(() => setVitals(vitals))
+  return { service: Incarnation.of({ fork, fail, reportVitals }), ended: Deferred.await(deferred), failUnsafe }
 }
 
 /** Whoever holds the fiber may interrupt it, so an interruption is an end and not a fault. */

@@ -8,6 +8,8 @@ import * as Effect from "effect/Effect"
 export interface Life {
   /** Tells it to end. */
   interruptUnsafe(): void
+  /** It does not end in time: whoever waits for it is told that nothing will come of it. */
+  abandonUnsafe?(): void
   /** How it ended, once nothing of it is left. */
   pollUnsafe(): Exit.Exit<unknown, unknown> | undefined
   /** Calls when it has ended, at once if it had; what is returned takes the wish back. */

@@ -66,7 +66,7 @@ export class Mailbox {
   /** Puts a letter in. Returns the one that there is no room for: the same, one that was dropped for it, or none. */
   offer(letter: Letter): Letter | undefined {
     const { capacity, whenFull } = this.#options
-    if (this.#letters.length < capacity) {
+    if (this.#letters.length < capacity && this.#line === undefined) {
       this.#letters.append(letter)
       return undefined
     }

@@ -30,7 +30,7 @@ export const conclude = <R>(
   scope: Scope.Closeable | undefined,
   exit: Exit.Exit<unknown, unknown>
 ): Effect.Effect<void> | undefined => {
-  keeper.releasing(child)
+  if (child.life === life) keeper.releasing(child)
   const closing = scope === undefined ? undefined : Scope.closeUnsafe(scope, exit)
   if (closing === undefined) return keeper.ended(child, life, exit)
   const release = child.stopping ? logged(child, closing) : bounded(child, closing)

@@ -57,6 +57,11 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
   readonly #clock: Clock.Clock
   #dispatcher: Scheduler.SchedulerDispatcher | undefined = undefined
   #halts = 0
+  #isAdvancing = false
+  /** What `advance` has seen may be so no more. */
+  #isStale = false
+  /** The child that `advance` is starting. */
+  #launching: Child<R> | undefined = undefined
   protected readonly strategy: Strategy
   /** Whether it matters for how long a child was up. */
   protected abstract readonly isPaced: boolean
@@ -68,7 +73,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     this.changes = host?.changes ?? new TreeChanges()
     this.#scope = scope
     this.#clock = Context.get(context, Clock.Clock)
-    this.deadlines = new Deadlines(this.#clock, (watch) => Fiber.runIn(Effect.runForkWith(context)(watch), scope))
+    this.deadlines = new Deadlines(this.#clock, Effect.runForkWith(context))
     this.since = this.now
   }
 
@@ -113,7 +118,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     child.everStarted = true
     child.startedAt = this.isPaced ? this.uptime : 0
     child.enter("running")
-    this.advance()
+    if (child !== this.#launching) this.advance()
     this.answer(child, Effect.void)
   }
 
@@ -135,6 +140,8 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
 
   protected add(spec: ChildSpec<R>, dynamic: boolean): Child<R> {
     const child = new Child(spec, this, dynamic)
+    const present = this.children.get(spec.id)
+    if (present?.spec instanceof Actor && present.spec !== spec) this.#retire(present.spec, present)
     this.children.set(spec.id, child)
     if (spec instanceof Actor) spec.post = this
     this.changes.touch(child)
@@ -170,6 +177,11 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     if (released === undefined) return
     child.remember().released = undefined
     Deferred.doneUnsafe(released, Effect.void)
+  }
+
+  /** Runs something beside the children, until the supervisor's Scope closes. */
+  protected attend(effect: Effect.Effect<void>): void {
+    Fiber.runIn(Effect.runForkWith(this.context)(effect), this.#scope)
   }
 
   /** Runs a step to its end, in a fiber that the supervisor's Scope waits for. */
@@ -212,10 +224,25 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
 
   /** Starts whoever is wanted and may start now: the first, once all before it are up or will not be again. */
   protected advance(): void {
+    this.#isStale = true
+    if (this.#isAdvancing) return
+    this.#isAdvancing = true
+    while (this.#isStale) this.#startInTurn()
+    this.#isAdvancing = false
+  }
+
+  /** In one loop, as children that start at once would fill the stack if each started the next. */
+  #startInTurn(): void {
     const { strategy } = this
+    this.#isStale = false
     if (this.isClosed || this.#halts > 0 || (strategy === "one_for_one" && this.state === "running")) return
     for (const child of this.children.values()) {
-      if (child.life === undefined && child.intent === "up") return this.#launch(child)
+      if (child.life === undefined && child.intent === "up") {
+        this.#launching = child
+        this.#launch(child)
+        this.#launching = undefined
+        if (this.#isStale || this.isClosed || this.#halts > 0) return
+      }
       if (child.life !== undefined && child.state !== "running") return
       if (child.life === undefined && child.intent !== "finished" && strategy === "rest_for_one") return
     }
@@ -250,7 +277,9 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
   /** Waits for the end of a life that was told to end; `abandon` is called if it has to be left behind. */
   protected settled(child: Child<R>, life: Life, abandon: () => void): Effect.Effect<void> {
     return settled(child, life, () => {
-      if (child.life === life) abandon()
+      if (child.life !== life) return
+      life.abandonUnsafe?.()
+      abandon()
     })
   }
 
@@ -300,6 +329,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
       this.changes.remove(child)
       if (child.spec instanceof Actor) this.#retire(child.spec, child)
     }
+    this.deadlines.close()
     this.enter("stopped")
     return Effect.void
   }

@@ -19,11 +19,13 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { Supervisor } from "./Supervisor.ts"
 import * as Supervisors from "./Supervisor.ts"
 import type { ChildStartFailed } from "./SupervisorError.ts"
+import type { WatchdogOptions } from "./Watchdog.ts"
 
 export interface SubtreeOptions {
   /** This many restarts within this time are allowed, the next one is too many. */
   readonly intensity: { readonly restarts: number; readonly within: Duration.Input }
   readonly backoff?: { readonly base: Duration.Input; readonly cap: Duration.Input }
+  readonly watchdog?: WatchdogOptions
 }
 
 /** A description: nothing runs until `start`. `Out` is what its children build, `R` what they need from outside. */

@@ -29,6 +29,7 @@ import type {
 } from "./SupervisorError.ts"
 import type { Control, NodeSnapshot, TreeChange } from "./Tree.ts"
 import { defaultLimits, ParentNode, pathIn } from "./Tree.ts"
+import type { WatchdogOptions } from "./Watchdog.ts"
 
 export interface SupervisorOptions<R = never> {
   /** Becomes a segment of the path, unless the child it is made in is called the same. */
@@ -44,9 +45,14 @@ export interface SupervisorOptions<R = never> {
   readonly parkExhausted?: boolean
   /** Whether the end for good of significant children ends the supervisor: of any, or of the last; `never` unless told. */
   readonly autoShutdown?: AutoShutdown
+  /** Looks for children that do nothing although work waits for them; nobody does unless told. */
+  readonly watchdog?: WatchdogOptions
   /** Told of every exit after it is decided and before it is acted on, so it should be quick. */
   readonly onExit?: (report: ExitReport) => Effect.Effect<void>
 }
+
+/** How many times as many restarts as it says every supervisor allows: for tests that kill on purpose. */
+export const Tolerance = Context.Reference("fiberclaw/kernel/Tolerance", { defaultValue: () => 1 })
 
 /** Children run with the services the supervisor was made with. */
 export interface Supervisor<in R = never> {
@@ -96,7 +102,14 @@ export const make = Effect.fn("Supervisor.make")(function* <R = never>(options: 
   const scope = yield* Effect.scope
   const host = yield* ParentNode
   const context = ownContext(yield* Effect.context<R>())
-  const family = new Family<R>({ ...rulesOf(options), host, path: pathIn(host, options.name), context, scope })
+  const tolerance = yield* Tolerance
+  const family = new Family<R>({
+    ...rulesOf(options, tolerance),
+    host,
+    path: pathIn(host, options.name),
+    context,
+    scope
+  })
   const detach = host?.attach(family)
   const close = Effect.andThen(
     family.close,
@@ -120,12 +133,16 @@ export const child = <R = never>(options: SupervisorOptions<R> & ChildOptions): 
   start: Effect.map(make(options), (supervisor) => supervisor.exit)
 })
 
-const rulesOf = <R>({ autoShutdown, backoff, intensity, onExit, parkExhausted, strategy }: SupervisorOptions<R>) => ({
+const rulesOf = <R>(
+  { autoShutdown, backoff, intensity, onExit, parkExhausted, strategy, watchdog }: SupervisorOptions<R>,
+  tolerance: number
+) => ({
   strategy,
   autoShutdown: autoShutdown ?? "never",
-  intensity: { restarts: intensity.restarts, within: Duration.toMillis(intensity.within) },
+  intensity: { restarts: intensity.restarts * tolerance, within: Duration.toMillis(intensity.within) },
   backoff: backoff && { base: Duration.toMillis(backoff.base), cap: Duration.toMillis(backoff.cap) },
   parkExhausted: parkExhausted ?? false,
+  watchdog,
   onExit
 })
 

@@ -75,6 +75,8 @@ export const defaultLimits: SnapshotLimits = { children: 1000 }
 
 /** What can be done to a node from outside. */
 export interface Control {
+  /** The node as it is now. */
+  node(): TreeNode
   /** Stops it, if it is up, and starts it with a whole budget; also brings back what is stopped, paused or parked. */
   readonly restart: Effect.Effect<void, ChildUnknown | ChildStartFailed>
   readonly stop: Effect.Effect<void, ChildUnknown>
@@ -153,7 +155,8 @@ export const join = (own: TreeNode, same: TreeNode | undefined): TreeNode =>
 
 /** A child's own node joined with the supervisors made inside it. */
 export const graft = (own: TreeNode, branches: ReadonlyArray<NodeSnapshot>): NodeSnapshot => {
-  const same = branches.find((branch) => branch.path === own.path)
+  // The last one: an incarnation that was left behind may still have one there.
+  const same = branches.findLast((branch) => branch.path === own.path)
   const below = branches.filter((branch) => branch.path !== own.path)
   const children = [...(same?.children ?? []), ...below]
   const omitted = same?.omitted === undefined ? {} : { omitted: same.omitted }

@@ -1,6 +1,7 @@
 /**
- * A session's log as a stream that never ends: first what is on disk behind a sequence number, then what is
- * appended from now on, each event exactly once and in order, with the text the model is streaming in between.
+ * A session's log as a stream: first what is on disk behind a sequence number, then what is appended from now on, each
+ * event exactly once and in order, with the text the model is streaming in between. It ends only when its tenant does,
+ * or is started anew.
  *
  * A watcher that lags behind the live bus loses text, never events: a gap is filled from the store.
  */

@@ -1,38 +1,79 @@
 /**
- * How long the event loop keeps everybody waiting. JavaScript does not preempt: while one piece of code computes,
- * no fiber of any tenant gets on.
+ * How long the event loop keeps everybody waiting, and because of whom. JavaScript does not preempt: while one piece
+ * of code computes, no fiber of any tenant gets on.
+ *
+ * A hold of 100 ms and more is logged with the span, the fiber and the function that ran, at most once a second.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
+import type { Duration } from "effect"
+import { Incarnation } from "../kernel/Incarnation.ts"
+import * as Heartbeat from "./Heartbeat.ts"
+import * as Hold from "./Hold.ts"
+import { witness } from "./Witness.ts"
+
+/** What a person notices is longer than this (Nielsen, "Response Times: The 3 Important Limits", 1993). */
+const noticed = 100
+
+const window: Duration.Input = "10 seconds"
+
+const betweenLogs: Duration.Input = "1 second"
+
+export interface EventLoopOptions {
+  /** When holds begin to be named. A thread starts then, and the service's own start should not wait for it. */
+  readonly namedAfter: Duration.Input
+  /** Tells who runs; asked in the middle of a hold. */
+  readonly witness: () => Hold.Culprit
+}
 
 export class EventLoop extends Context.Service<
   EventLoop,
   {
-    /** The longest delay of the last full window of 10 seconds, in milliseconds. */
-    readonly delay: () => number
+    /** The longest hold of the last full window of 10 seconds and the one that runs. */
+    readonly longest: () => Hold.Hold
+    /** Waits until holds are named as well as measured. */
+    readonly naming: Effect.Effect<void>
   }
 >()("fiberclaw/telemetry/EventLoop") {
-  static readonly layer = Layer.effect(
-    EventLoop,
-    Effect.gen(function* () {
-      const histogram = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const monitor = monitorEventLoopDelay({ resolution: 50 })
-          monitor.enable()
-          return monitor
-        }),
-        (monitor) => Effect.sync(() => monitor.disable())
-      )
-      let delay = 0
-      const turnOver = Effect.sync(() => {
-        delay = histogram.max / 1e6
-        histogram.reset()
-      })
-      yield* Effect.forkScoped(Effect.repeat(turnOver, Schedule.spaced("10 seconds")))
-      return EventLoop.of({ delay: () => delay })
-    })
-  )
+  static readonly layerWith = (options: EventLoopOptions) => Layer.effect(EventLoop, make(options))
+
+  static readonly layer = Layer.suspend(() => EventLoop.layerWith({ namedAfter: "2 seconds", witness }))
 }
+
+const make = Effect.fnUntraced(function* (options: EventLoopOptions) {
+  const worthTelling = yield* Queue.unbounded<Hold.Hold>()
+  const naming = yield* Latch.make(false)
+  let before = Hold.none
+  let current = Hold.none
+  const take = (hold: Hold.Hold) => {
+    current = Hold.longer(current, hold)
+    if (hold.millis >= noticed) Queue.offerUnsafe(worthTelling, hold)
+  }
+  const turnOver = Effect.sync(() => {
+    before = current
+    current = Hold.none
+  })
+  const heart = yield* Effect.acquireRelease(
+    Effect.sync(() => Heartbeat.start(take, options.witness)),
+    ({ stop }) => Effect.sync(stop)
+  )
+  const watched = Heartbeat.watch(heart, () => naming.openUnsafe()).pipe(
+    Effect.catch((gone) => Effect.logWarning("event loop is no longer watched", gone))
+  )
+  const { fork } = yield* Incarnation
+  yield* fork(Effect.delay(watched, options.namedAfter))
+  yield* fork(Effect.repeat(turnOver, Schedule.spaced(window)))
+  yield* fork(Effect.forever(Effect.andThen(tell(worthTelling), Effect.sleep(betweenLogs))))
+  return EventLoop.of({ longest: () => Hold.longer(before, current), naming: naming.await })
+})
+
+/** Tells the longest of what has happened since it was last told. */
+const tell = Effect.fnUntraced(function* (holds: Queue.Queue<Hold.Hold>) {
+  const [first, ...others] = yield* Queue.takeAll(holds)
+  const told = others.reduce(Hold.longer, first)
+  yield* Effect.annotateLogs(Effect.logWarning("event loop held"), Hold.annotations(told, others.length))
+})

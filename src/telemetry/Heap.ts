@@ -9,6 +9,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { Incarnation } from "../kernel/Incarnation.ts"
 
 const afterStart = "2 seconds"
 
@@ -20,7 +21,7 @@ const collect = Effect.sync(() => {
   const gc: Collect = runInNewContext("gc")
   setFlagsFromString("--no-expose-gc")
   gc({ type: "major", execution: "sync", flavor: "last-resort" })
-})
+}).pipe(Effect.withSpan("Heap.collect"))
 
 /** Collects once, when the start is over. */
-export const layer = Layer.effectDiscard(Effect.forkScoped(Effect.delay(collect, afterStart)))
+export const layer = Layer.effectDiscard(Incarnation.use(({ fork }) => fork(Effect.delay(collect, afterStart))))

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
-import type { Scope } from "effect"
+import type { Cause, Scope } from "effect"
 import { type SessionId, TurnId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
 
@@ -38,33 +38,52 @@ export class Signals extends Context.Service<
   {
     /** Tells everybody who watches the session. Never waits. */
     publish(signal: Signal): void
-    /** Every signal of one session from now on, until the Scope closes. */
-    watch(session: SessionId): Effect.Effect<Queue.Dequeue<Signal>, never, Scope.Scope>
+    /** Every signal of one session from now on, until the Scope closes or the bus ends. */
+    watch(session: SessionId): Effect.Effect<Queue.Dequeue<Signal, Cause.Done>, never, Scope.Scope>
   }
 >()("fiberclaw/telemetry/Signals") {
-  static readonly layer = Layer.sync(Signals, () => make())
+  /** Ends what watches it when its Scope closes: whoever watches on looks for the next bus. */
+  static readonly layer = Layer.effect(
+    Signals,
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => make()),
+        ({ end }) => end
+      ),
+      ({ service }) => service
+    )
+  )
 }
 
-const make = () => {
-  const watchers = new Map<SessionId, Set<Queue.Queue<Signal>>>()
+type Watcher = Queue.Queue<Signal, Cause.Done>
 
-  const join = (id: SessionId, queue: Queue.Queue<Signal>) => {
+const make = () => {
+  const watchers = new Map<SessionId, Set<Watcher>>()
+  let hasEnded = false
+
+  const join = (id: SessionId, queue: Watcher) => {
+    if (hasEnded) Queue.endUnsafe(queue)
     watchers.set(id, (watchers.get(id) ?? new Set()).add(queue))
     return queue
   }
-  const leave = (id: SessionId, queue: Queue.Queue<Signal>) => {
+  const leave = (id: SessionId, queue: Watcher) => {
     const others = watchers.get(id)
     others?.delete(queue)
     if (others?.size === 0) watchers.delete(id)
   }
 
-  return Signals.of({
+  const end = Effect.sync(() => {
+    hasEnded = true
+    for (const queue of Array.from(watchers.values()).flatMap((queues) => [...queues])) Queue.endUnsafe(queue)
+  })
+
+  const service = Signals.of({
     publish: (signal) => {
       for (const queue of watchers.get(signal.session) ?? []) Queue.offerUnsafe(queue, signal)
     },
     watch: (id) =>
       Effect.acquireRelease(
-        Effect.map(Queue.sliding<Signal>(capacity), (queue) => join(id, queue)),
+        Effect.map(Queue.sliding<Signal, Cause.Done>(capacity), (queue) => join(id, queue)),
         (queue) =>
           Effect.andThen(
             Queue.shutdown(queue),
@@ -72,4 +91,5 @@ const make = () => {
           )
       )
   })
+  return { service, end }
 }

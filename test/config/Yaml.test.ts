@@ -8,6 +8,14 @@ const faultsOf = (text: string) => parse("f.yaml", text, {}).faults.map(render)
 describe("Yaml", () => {
   it.for([
     ["a: 1\nb: 2\na: 3", ['f.yaml:3:1: duplicate key "a"; keep one of them']],
+    [
+      "a: { b: 1, c: 2, b: 3, b: 4 }\na: 5",
+      [
+        'f.yaml:1:18: duplicate key "b"; keep one of them',
+        'f.yaml:1:24: duplicate key "b"; keep one of them',
+        'f.yaml:2:1: duplicate key "a"; keep one of them'
+      ]
+    ],
     ["a:\n\tb: 1", ["f.yaml:2:1: a tab is used as indentation; use spaces"]],
     ["a: 1\n---\nb: 2", ["f.yaml:2:1: a second document; keep one document in a file"]],
     ["a: !secret x\nb: !!binary aGk=", ["f.yaml:1:4: unknown tag; remove it", "f.yaml:2:4: unknown tag; remove it"]],

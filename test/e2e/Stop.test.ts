@@ -5,7 +5,7 @@ import * as Model from "../support/AnthropicServer.ts"
 import { filesOf } from "../support/Configuration.ts"
 import { type Conversation, call, conversation, ofType, request, saidIn } from "../support/Conversation.ts"
 import * as HeldModel from "../support/HeldModel.ts"
-import { makePlace, type Service, start } from "../support/Service.ts"
+import { launch, makePlace, type Service, start } from "../support/Service.ts"
 
 /** The text of a streamed chat completion. */
 const contentOf = (chat: string) =>
@@ -42,6 +42,9 @@ describe("A stop by SIGTERM", () => {
       assert.isNotNull(refused.headers.get("retry-after"))
       assert.include(refused.headers.get("content-type"), "application/problem+json")
       assert.strictEqual((yield* talk.send("And here?")).status, 503)
+      const openAi = { model: "main", messages: [{ role: "user", content: "Or here?" }] }
+      const late = yield* call(service, "/v1/chat/completions", { body: openAi })
+      assert.deepStrictEqual([late.status, late.headers.get("retry-after")], [503, "1"])
       const ready = yield* call(service, "/ready")
       assert.strictEqual(ready.status, 503)
       assert.deepInclude(ready.body, { reasons: ["the service is stopping"] })
@@ -85,6 +88,28 @@ describe("A stop by SIGTERM", () => {
     })
   )
 
+  it.live("is over at once when it is asked for again, and the next start answers the running turn", () =>
+    Effect.gen(function* () {
+      const model = yield* Model.make([Model.silence, Model.events(Model.reply({ text: "Here I am." }))])
+      const place = yield* makePlace(filesOf({ anthropic: model.url, drain: "1 hour" }))
+      const service = yield* start(place)
+      const { turn } = yield* conversation(service, "insisted").say("Are you there?")
+      yield* model.next
+      service.signal("SIGTERM")
+      yield* service.logged("service stops")
+      const { code, errors } = yield* service.kill("SIGINT")
+      assert.deepStrictEqual([code, errors], [0, ""])
+      assert.deepStrictEqual(
+        service.log.map(({ message }) => message).filter((message) => /stop|parked/.test(message)),
+        ["service stops", "service stops at once", "running turns are parked", "service stopped"]
+      )
+
+      const talk = conversation(yield* start(place), "insisted")
+      assert.strictEqual((yield* talk.ended(turn)).outcome, "completed")
+      assert.strictEqual(ofType(yield* talk.events, "TurnResumed").length, 1)
+    })
+  )
+
   it.live("does not wait for a person whose consent is asked for", () =>
     Effect.gen(function* () {
       const place = yield* makePlace(filesOf({ agent: { dangerous: "ask" } }))
@@ -105,6 +130,23 @@ describe("A stop by SIGTERM", () => {
       const service = yield* Effect.flatMap(makePlace(filesOf({})), start)
       assert.strictEqual((yield* service.kill("SIGINT")).code, 0)
       yield* service.logged("service stopped")
+    })
+  )
+})
+
+describe("A start that fails", () => {
+  it.live("says why, and not that something has stopped", () =>
+    Effect.gen(function* () {
+      const place = yield* makePlace(filesOf({}))
+      yield* start(place)
+      const second = yield* launch(place)
+      const { code, errors } = yield* second.ended
+      assert.strictEqual(code, 1)
+      assert.match(errors, /is in use/)
+      assert.notInclude(
+        second.log.map(({ message }) => message),
+        "service stopped"
+      )
     })
   )
 })

@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { SessionStore } from "../../src/sessions/SessionStore.ts"
-import { layerSqlite } from "../../src/sessions/sql/SqlSessionStore.ts"
+import { layerSqlite } from "../support/SqliteStore.ts"
 import { sessionStoreContract } from "../contracts/SessionStoreContract.ts"
 import { filename } from "./sql/Database.ts"
 

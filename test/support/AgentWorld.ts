@@ -27,7 +27,7 @@ import { Signals } from "../../src/telemetry/Signals.ts"
 import { Tenant } from "../../src/tenants/Tenant.ts"
 import type { Tool } from "../../src/tools/Tool.ts"
 import { Toolbox } from "../../src/tools/Toolbox.ts"
-import type { FakeProvider } from "./FakeProvider.ts"
+import { type FakeProvider, make } from "./FakeProvider.ts"
 
 export interface WorldOptions {
   readonly providers?: ReadonlyArray<Provider["Service"] | FakeProvider>
@@ -72,7 +72,7 @@ const treeOf = (options: WorldOptions) =>
     Subtree.child("signals", Signals.layer),
     Subtree.child(
       "providers",
-      Providers.layerOf((options.providers ?? []).map((made) => ("service" in made ? made.service : made)))
+      Providers.layerOf((options.providers ?? [make([])]).map((made) => ("service" in made ? made.service : made)))
     ),
     Subtree.child("tools", Layer.provideMerge(ToolRuns.layer, Toolbox.layerOf(options.tools ?? []))),
     Subtree.child("agents", AgentSupervisor.layer),

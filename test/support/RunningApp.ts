@@ -15,6 +15,7 @@ import { load } from "../../src/config/ConfigLoader.ts"
 import { TenantId } from "../../src/domain/Ids.ts"
 import { SessionEvent } from "../../src/domain/SessionEvent.ts"
 import { Drain } from "../../src/kernel/Drain.ts"
+import type { Supervisor } from "../../src/kernel/Supervisor.ts"
 import { Tenants, type TenantServices } from "../../src/tenants/Tenants.ts"
 
 /** The text of each file by its path in the config folder. */
@@ -89,6 +90,8 @@ export class RunningApp extends Context.Service<
     readonly data: string
     readonly drain: Drain["Service"]
     readonly tenants: Tenants["Service"]
+    /** The root of the tree. */
+    readonly root: Pick<Supervisor, "snapshot" | "changes" | "locate">
     call(method: string, path: string, options?: CallOptions): Effect.Effect<Answer>
     /** Sends a request and leaves its answer open; closing the scope hangs up. */
     open(method: string, path: string, options?: CallOptions): Effect.Effect<Opened, never, Scope.Scope>
@@ -138,7 +141,8 @@ export const start = Effect.fnUntraced(
     const url = HttpServer.formatAddress(address)
     const port = Number(new URL(url).port)
     const admin = Option.getOrUndefined(set) ?? (yield* fs.readFileString(DataFolder.tokenFile(data))).trim()
-    return RunningApp.of({ url, port, admin, data, drain, tenants, ...client(port, admin), within: within(tenants) })
+    const own = { url, port, admin, data, drain, tenants, root: running }
+    return RunningApp.of({ ...own, ...client(port, admin), within: within(tenants) })
   },
   Effect.orDie,
   Effect.provide(Layer.mergeAll(NodeServices.layer, Drain.layer, Logger.layer([])))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Queue, Scope } from "effect"
+import { type Cause, Context, Effect, Exit, Layer, Queue, Scope } from "effect"
 import { SessionId, TurnId } from "../../src/domain/Ids.ts"
 import { type Signal, Signals } from "../../src/telemetry/Signals.ts"
 
@@ -12,12 +12,26 @@ const text = (session: SessionId, said: string): Signal => ({
   delta: { type: "TextDelta", turn: TurnId.make("t"), step: 1, called: 1, offset: 0, text: said }
 })
 
-const heard = (queue: Queue.Dequeue<Signal>) =>
+const heard = (queue: Queue.Dequeue<Signal, Cause.Done>) =>
   Effect.map(Queue.clear(queue), (signals) =>
     signals.map((signal) => (signal.type === "Text" ? signal.delta.text : ""))
   )
 
 describe("whoever watches a session", () => {
+  it.effect("hears what was said before the bus ended, and then that it has", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const signals = Context.get(yield* Layer.buildWithScope(fresh(), scope), Signals)
+      const queue = yield* signals.watch(s)
+      signals.publish(text(s, "last"))
+      yield* Scope.close(scope, Exit.void)
+      assert.lengthOf(yield* Queue.takeAll(queue), 1)
+      assert.strictEqual((yield* Effect.flip(Queue.take(queue)))._tag, "Done")
+      const late = yield* signals.watch(s)
+      assert.strictEqual((yield* Effect.flip(Queue.take(late)))._tag, "Done")
+    })
+  )
+
   it.effect("hears what is said in it from then on, like everybody else who does", () =>
     Effect.gen(function* () {
       const signals = yield* Signals

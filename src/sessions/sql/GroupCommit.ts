@@ -2,8 +2,8 @@
  * One writer for many callers: whatever waits when the writer is free is committed together, so that they share one
  * transaction and one sync of the disk.
  *
- * A submission is answered only after its commit. The writer belongs to the Scope it was made in; it outlives any
- * failing commit and any caller that gives up, and whoever still waits when the Scope closes is told so. A caller that
+ * A submission is answered only after its commit. The writer belongs to its incarnation, which ends with it; it outlives
+ * any failing commit and any caller that gives up, and whoever still waits when the Scope closes is told so. A caller that
  * is interrupted while it waits does not know whether it was committed.
  */
 import * as Deferred from "effect/Deferred"
@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { Exit, Scope } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import { Incarnation } from "../../kernel/Incarnation.ts"
 
 export interface GroupCommit<Request, A, E> {
   /** Waits until `request` is committed or refused. */
@@ -33,12 +34,13 @@ interface Waiting<Request, A, E> {
 
 export const make: <Request, A, E>(
   options: GroupCommitOptions<Request, A, E>
-) => Effect.Effect<GroupCommit<Request, A, E>, never, Scope.Scope> = Effect.fnUntraced(function* <Request, A, E>(
+) => Effect.Effect<GroupCommit<Request, A, E>, never, Incarnation | Scope.Scope> = Effect.fnUntraced(function* <Request, A, E>(
   options: GroupCommitOptions<Request, A, E>
 ) {
   const queue: Array<Waiting<Request, A, E>> = []
   const doorbell = Latch.makeUnsafe(false)
   let open = true
+  let committed = 0
 
   const submit = (request: Request): Effect.Effect<A, E> =>
     Effect.suspend(() => {
@@ -62,6 +64,7 @@ export const make: <Request, A, E>(
       return Effect.void
     }
     const batch = [first, ...rest]
+    committed += batch.length
     return options.commit([first.request, ...rest.map((waiting) => waiting.request)]).pipe(
       Effect.matchCause({
         onFailure: (cause) => batch.forEach(({ answer }) => Deferred.doneUnsafe(answer, Effect.failCause(cause))),
@@ -80,6 +83,9 @@ export const make: <Request, A, E>(
   )
   // Whoever can run now may join: an answered caller resumes at once and would otherwise keep the writer to itself.
   const gather = Effect.andThen(doorbell.await, Effect.yieldNow)
-  yield* Effect.forkScoped(Effect.forever(Effect.andThen(gather, commit), { disableYield: true }))
+  const write = Effect.forever(Effect.andThen(gather, commit), { disableYield: true })
+  const incarnation = yield* Incarnation
+  yield* incarnation.fork(write, { mustNotEnd: "the writer of the store" })
+  yield* incarnation.reportVitals(() => ({ waiting: queue.length, done: committed }))
   return { submit }
 })

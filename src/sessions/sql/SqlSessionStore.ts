@@ -11,6 +11,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import type { Migrator } from "effect/sql"
 import type { SessionEvent } from "../../domain/SessionEvent.ts"
+import type { Incarnation } from "../../kernel/Incarnation.ts"
 import { answerTo, SessionStore, StoreUnavailable } from "../SessionStore.ts"
 import { commitBatch, type EncodedAppend } from "./Batch.ts"
 import { encodeBody } from "./EventBody.ts"
@@ -20,13 +21,15 @@ import { makeReads, unavailable } from "./Reads.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 
 /** The store in whatever database SqlClient is connected to; brings its tables up to date first. */
-export const layer: Layer.Layer<SessionStore, StoreUnavailable, SqlClient.SqlClient> = Layer.effect(
+export const layer: Layer.Layer<SessionStore, StoreUnavailable, SqlClient.SqlClient | Incarnation> = Layer.effect(
   SessionStore,
   Effect.suspend(() => make)
 )
 
 /** The store in an SQLite file of its own. */
-export const layerSqlite = (options: SqliteClient.SqliteOptions): Layer.Layer<SessionStore, StoreUnavailable> =>
+export const layerSqlite = (
+  options: SqliteClient.SqliteOptions
+): Layer.Layer<SessionStore, StoreUnavailable, Incarnation> =>
   layer.pipe(
     Layer.provide(SqliteClient.layer(options)),
     Layer.catchTag("SqlError", (error) => Layer.effect(SessionStore, Effect.fail(unavailable(error))))

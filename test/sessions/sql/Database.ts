@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { Incarnation } from "../../../src/kernel/Incarnation.ts"
 import { layer } from "../../../src/sessions/sql/SqlSessionStore.ts"
 import * as SqliteClient from "../../../src/sessions/sql/SqliteClient.ts"
 
@@ -16,4 +17,5 @@ export const filename = Effect.map(
 )
 
 /** A store with its client in reach, to look at and break what lies beneath. */
-export const storeIn = (filename: string) => Layer.provideMerge(layer, SqliteClient.layer({ filename }))
+export const storeIn = (filename: string) =>
+  Layer.provideMerge(layer, [SqliteClient.layer({ filename }), Incarnation.layerAlone])

@@ -7,7 +7,9 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { NewSessionEvent } from "../../../src/domain/SessionEvent.ts"
 import { SessionStore } from "../../../src/sessions/SessionStore.ts"
-import { layer, layerSqlite } from "../../../src/sessions/sql/SqlSessionStore.ts"
+import { Incarnation } from "../../../src/kernel/Incarnation.ts"
+import { layer } from "../../../src/sessions/sql/SqlSessionStore.ts"
+import { layerSqlite } from "../../support/SqliteStore.ts"
 import * as SqliteClient from "../../../src/sessions/sql/SqliteClient.ts"
 import { accepted, asked, called, ended, session } from "../../contracts/SessionStoreEvents.ts"
 import { filename, storeIn } from "./Database.ts"
@@ -18,8 +20,10 @@ const big = (inTurn: string): NewSessionEvent => ({ ...accepted(inTurn), ...{ te
 const withStore = (body: Effect.Effect<void, unknown, SessionStore | SqlClient.SqlClient>) =>
   Effect.flatMap(filename, (filename) => Effect.provide(body, storeIn(filename)))
 
-const withClient = (body: Effect.Effect<void, unknown, SqlClient.SqlClient>) =>
-  Effect.flatMap(filename, (filename) => Effect.provide(body, SqliteClient.layer({ filename })))
+const withClient = (body: Effect.Effect<void, unknown, SqlClient.SqlClient | Incarnation>) =>
+  Effect.flatMap(filename, (filename) =>
+    Effect.provide(body, Layer.merge(SqliteClient.layer({ filename }), Incarnation.layerAlone))
+  )
 
 /** Appends to both sessions at once, so that they share a transaction. */
 const appendBoth = (events: readonly [NewSessionEvent, ...Array<NewSessionEvent>], afters = [0, 0]) =>
@@ -149,6 +153,26 @@ describe("SqlSessionStore", () => {
           (yield* Effect.flip(store.read(a, { limit: 1 }))).message,
           "the database failed: no such table: events"
         )
+      })
+    )
+  )
+
+  it.effect("lets others get on while a long log is read", () =>
+    withStore(
+      Effect.gen(function* () {
+        const store = yield* SessionStore
+        const long = Array.from({ length: 1_099 }, (_, index) => called("t", index))
+        yield* store.append(a, 0, [accepted("t"), ...long])
+        let turns = 0
+        const count = Effect.sync(() => turns++)
+        const counting = Effect.forever(Effect.andThen(count, Effect.yieldNow), { disableYield: true })
+        yield* Effect.forkChild(counting, { startImmediately: true })
+        const read = yield* store.read(a, { after: 50, limit: 1_000 })
+        assert.deepStrictEqual(
+          read.map(({ seq }) => seq),
+          Array.from({ length: 1_000 }, (_, index) => index + 51)
+        )
+        assert.isAtLeast(turns, 3)
       })
     )
   )

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { writeSync } from "node:fs"
 import { SessionStore } from "../../../src/sessions/SessionStore.ts"
-import { layerSqlite } from "../../../src/sessions/sql/SqlSessionStore.ts"
+import { layerSqlite } from "../../support/SqliteStore.ts"
 import { accepted, ended, session } from "../../contracts/SessionStoreEvents.ts"
 
 const appendForever = Effect.fnUntraced(function* (name: string) {

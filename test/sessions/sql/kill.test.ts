@@ -4,7 +4,7 @@ import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { SessionId } from "../../../src/domain/Ids.ts"
 import { SessionStore } from "../../../src/sessions/SessionStore.ts"
-import { layerSqlite } from "../../../src/sessions/sql/SqlSessionStore.ts"
+import { layerSqlite } from "../../support/SqliteStore.ts"
 import { filename } from "./Database.ts"
 
 const program = fileURLToPath(new URL("appendUntilKilled.ts", import.meta.url))
