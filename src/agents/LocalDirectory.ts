@@ -9,7 +9,6 @@ import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as RcMap from "effect/RcMap"
 import * as Result from "effect/Result"
 import type { SessionId } from "../domain/Ids.ts"
 import { TurnId } from "../domain/Ids.ts"
@@ -31,12 +30,10 @@ import {
   type SessionTaken,
   SessionUnknown
 } from "./Directory.ts"
-import { open, type Session, type Step } from "./Session.ts"
+import * as OpenSessions from "./OpenSessions.ts"
+import type { Session, Step } from "./Session.ts"
 import { firstStep } from "./SessionFiber.ts"
 import * as SessionSupervisor from "./SessionSupervisor.ts"
-
-/** How long a session nobody speaks to stays in memory. */
-const idleTimeToLive = "1 minute"
 
 /** How many sessions are opened at once after a start. */
 const wakingAtOnce = 16
@@ -62,12 +59,12 @@ const make = Effect.fnUntraced(function* () {
   const agents = yield* Agents
   const drain = yield* Drain
   const { limits } = (yield* Tenant).definition.config
-  const sessions = yield* RcMap.make({ lookup: (id: SessionId) => open(id), idleTimeToLive })
+  const sessions = yield* OpenSessions.make
   const supervisor = yield* SessionSupervisor.make(sessions)
   let count = yield* store.count
 
   const spokenTo = <A, E, R>(id: SessionId, use: (session: Session) => Effect.Effect<A, E, R>) =>
-    Effect.scoped(Effect.flatMap(RcMap.get(sessions, id), (session) => Effect.andThen(session.ready, use(session))))
+    Effect.scoped(Effect.flatMap(sessions.borrow(id), (session) => Effect.andThen(session.ready, use(session))))
 
   const wake = (session: Session) =>
     Effect.suspend(() => {

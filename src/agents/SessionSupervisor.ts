@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
-import * as RcMap from "effect/RcMap"
 import * as Semaphore from "effect/Semaphore"
 import type { SessionId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../kernel/ChildSpec.ts"
@@ -19,6 +18,7 @@ import { Drain } from "../kernel/Drain.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import type { Agents } from "./Agents.ts"
+import type { OpenSessions } from "./OpenSessions.ts"
 import type { Session } from "./Session.ts"
 import { servable, serve } from "./SessionFiber.ts"
 import type { TurnRunner } from "./TurnRunner.ts"
@@ -39,7 +39,7 @@ export interface SessionSupervisor {
   readonly quiet: Effect.Effect<void>
 }
 
-export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId, Session>) {
+export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
   const drain = yield* Drain
   const tenant = yield* Tenant
   const { concurrentTurns } = tenant.definition.config.limits
@@ -67,7 +67,7 @@ export const make = Effect.fnUntraced(function* (sessions: RcMap.RcMap<SessionId
     })
 
   const start = Effect.fnUntraced(function* (id: SessionId) {
-    const session = yield* RcMap.get(sessions, id)
+    const session = yield* sessions.borrow(id)
     yield* session.ready
     session.phase = "running"
     yield* Effect.acquireRelease(enter(id), () => leave(id))

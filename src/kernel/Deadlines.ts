@@ -6,8 +6,10 @@
  * answer that comes in time. Those who wait equally long expire in the order they came, so each list is only ever
  * looked at from its front.
  */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Clock, Fiber } from "effect"
+import type { Fiber } from "effect"
 import { Chain, Link } from "./Chain.ts"
 
 /** One who waits; `expire` is called once, unless it is removed before. */
@@ -86,3 +88,13 @@ export class Deadlines {
     })
   }
 }
+
+/** Deadlines that nobody waits for any more once the Scope closes. */
+export const make = Effect.gen(function* () {
+  const context = yield* Effect.context<never>()
+  const fork = (effect: Effect.Effect<void>) => Effect.runForkWith(context)(effect)
+  return yield* Effect.acquireRelease(
+    Effect.sync(() => new Deadlines(Context.get(context, Clock.Clock), fork)),
+    (deadlines) => Effect.sync(() => deadlines.close())
+  )
+})
