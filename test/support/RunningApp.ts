@@ -137,12 +137,14 @@ export const start = Effect.fnUntraced(
     const running = yield* App.start({ config, service, folder: data, admin: Option.map(set, Redacted.make) })
     const services = yield* running.services
     const { address } = Context.get(services, HttpServer.HttpServer)
+    // A server that was started anew listens on another port.
+    const present = Effect.map(running.services, (now) => portOf(Context.get(now, HttpServer.HttpServer).address))
     const tenants = Context.get(services, Tenants)
     const url = HttpServer.formatAddress(address)
-    const port = Number(new URL(url).port)
+    const port = portOf(address)
     const admin = Option.getOrUndefined(set) ?? (yield* fs.readFileString(DataFolder.tokenFile(data))).trim()
     const own = { url, port, admin, data, drain, tenants, root: running }
-    return RunningApp.of({ ...own, ...client(port, admin), within: within(tenants) })
+    return RunningApp.of({ ...own, ...client(present, admin), within: within(tenants) })
   },
   Effect.orDie,
   Effect.provide(Layer.mergeAll(NodeServices.layer, Drain.layer, Logger.layer([])))
@@ -156,8 +158,19 @@ const within =
       Effect.flatMap((services) => Effect.provideContext(effect, services))
     )
 
-const client = (port: number, admin: string) => {
-  const send = (method: string, path: string, { body, headers = {}, token = admin }: CallOptions = {}) =>
+const portOf = (address: HttpServer.HttpServer["Service"]["address"]) =>
+  Number(new URL(HttpServer.formatAddress(address)).port)
+
+const client = (port: Effect.Effect<number, Error>, admin: string) => {
+  const send = (method: string, path: string, options?: CallOptions) =>
+    Effect.flatMap(port, (port) => sendTo(port, method, path, options))
+
+  const sendTo = (
+    port: number,
+    method: string,
+    path: string,
+    { body, headers = {}, token = admin }: CallOptions = {}
+  ) =>
     Effect.callback<Http.IncomingMessage, Error>((resume) => {
       const raw = typeof body === "string" || body instanceof Uint8Array
       const payload = body === undefined || raw ? body : JSON.stringify(body)
