@@ -21,9 +21,14 @@ const ChatMessage = Schema.Struct({
   content: ChatContent
 }).annotate({ identifier: "ChatMessage" })
 
+/** The most messages one request may hold: a body of the largest size could hold 35,000, of which each costs time. */
+const mostMessages = 2048
+
 export const ChatRequest = Schema.Struct({
   model: Schema.NonEmptyString,
-  messages: Schema.NonEmptyArray(ChatMessage),
+  messages: Schema.NonEmptyArray(ChatMessage).check(
+    Schema.isMaxLength(mostMessages, { message: `Expected at most ${mostMessages} messages` })
+  ),
   stream: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   stream_options: Schema.optionalKey(
     Schema.NullOr(Schema.Struct({ include_usage: Schema.optionalKey(Schema.Boolean) }))

@@ -58,10 +58,21 @@ const eventsPage = Effect.fnUntraced(function* (session: SessionId, after: numbe
     yield* Effect.mapError(store.read(session, { after, limit: limit + 1 }), unavailable),
     limit
   )
-  return HttpServerResponse.jsonUnsafe({
-    events: items.map(inOrder),
-    ...(last === undefined ? {} : { next: last.seq })
-  })
+  const next = last === undefined ? "" : `,"next":${last.seq}`
+  return HttpServerResponse.text(`{"events":${yield* listOf(items)}${next}}`, { contentType: "application/json" })
+})
+
+/** The most events that are written as JSON in one stretch, in which no other fiber gets on: less than 1 ms. */
+const stretch = 500
+
+/** What `JSON.stringify` makes of the list, with room for other fibers in between. */
+const listOf = Effect.fnUntraced(function* (events: ReadonlyArray<SessionEvent>) {
+  const parts: Array<string> = []
+  for (let from = 0; from < events.length; from += stretch) {
+    if (from > 0) yield* Effect.yieldNow
+    parts.push(JSON.stringify(events.slice(from, from + stretch).map(inOrder)).slice(1, -1))
+  }
+  return `[${parts.join(",")}]`
 })
 
 /** What a reader looks for first stands first. */

@@ -1,5 +1,4 @@
 /** Answers about the service itself: health, readiness, tokens. */
-import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -20,11 +19,10 @@ export const SystemHandlers = HttpApiBuilder.group(
   "system",
   Effect.fnUntraced(function* (handlers) {
     const readiness = yield* Readiness
-    const started = yield* Clock.currentTimeMillis
     return handlers.handleAll({
       health: Effect.fnUntraced(function* () {
         const now = yield* DateTime.now
-        const uptimeSeconds = Math.round(DateTime.toEpochMillis(now) - started) / 1000
+        const uptimeSeconds = Math.round(DateTime.toEpochMillis(now) - performance.timeOrigin) / 1000
         return { status: "ok" as const, timestamp: DateTime.formatIso(now), version, uptimeSeconds }
       }),
       ready: Effect.fnUntraced(function* () {

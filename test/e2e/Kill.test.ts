@@ -1,6 +1,7 @@
 /** What is killed in a running service comes back, and what was under way goes on. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule, Stream } from "effect"
+import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
+import { Tolerance } from "../../src/kernel/Supervisor.ts"
 import type { TreeChange } from "../../src/kernel/Tree.ts"
 import { RunningApp } from "../support/RunningApp.ts"
 
@@ -28,6 +29,9 @@ const ready = Effect.gen(function* () {
   yield* Effect.retry(wait, Schedule.spaced("20 millis"))
 })
 
+/** No supervisor restarts anything. */
+const unforgiving = Layer.provide(RunningApp.layer, Layer.succeed(Tolerance, 0))
+
 describe("killing", () => {
   it.live("an agent in the middle of a turn: the turn is resumed, and the conversation goes on", () =>
     Effect.gen(function* () {
@@ -48,6 +52,35 @@ describe("killing", () => {
       yield* say("other", "say: still here")
       assert.deepInclude((yield* logUntil("other", "TurnEnded")).at(-1), { outcome: "completed" })
     }).pipe(Effect.scoped, Effect.provide(RunningApp.layer))
+  )
+
+  it.live("a tenant that has used up its restarts: it is parked, the others go on, and it can be revived", () =>
+    Effect.gen(function* () {
+      const { call } = yield* RunningApp
+      const path = "fiberclaw/tenants/default"
+      yield* kill(path)
+      const parked = yield* call("GET", `/api/v1/tree?path=${path}`)
+      assert.deepInclude(parked.json, { state: "parked", children: [] })
+      const message = { body: { agent: "main", text: "say: hello" } }
+      const refused = yield* call("POST", "/api/v1/tenants/default/sessions/s/messages", message)
+      assert.strictEqual(refused.status, 503)
+      const elsewhere = yield* call("POST", "/api/v1/tenants/other/sessions/s/messages", message)
+      assert.strictEqual(elsewhere.status, 202)
+      const revived = yield* call("POST", "/api/v1/tree/resume", { body: { path } })
+      assert.deepInclude(revived.json, { state: "running", restarts: 1 })
+      const accepted = yield* call("POST", "/api/v1/tenants/default/sessions/s/messages", message)
+      assert.strictEqual(accepted.status, 202)
+    }).pipe(Effect.scoped, Effect.provide(unforgiving))
+  )
+
+  it.live("what the service rests on, once too often: the service ends, and says of what", () =>
+    Effect.gen(function* () {
+      const { exit } = yield* RunningApp
+      const ended = yield* Effect.forkScoped(Effect.flip(exit), { startImmediately: true })
+      yield* kill("fiberclaw/telemetry")
+      const { message } = yield* Fiber.join(ended)
+      assert.match(message, /^fiberclaw gave up: child "telemetry" ended too often, last with ChildKilled/)
+    }).pipe(Effect.scoped, Effect.provide(unforgiving))
   )
 
   for (const part of ["telemetry", "threads", "tenants"]) {

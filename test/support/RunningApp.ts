@@ -92,6 +92,8 @@ export class RunningApp extends Context.Service<
     readonly tenants: Tenants["Service"]
     /** The root of the tree. */
     readonly root: Pick<Supervisor, "snapshot" | "changes" | "locate">
+    /** Ends when the service does by itself. */
+    readonly exit: Supervisor["exit"]
     call(method: string, path: string, options?: CallOptions): Effect.Effect<Answer>
     /** Sends a request and leaves its answer open; closing the scope hangs up. */
     open(method: string, path: string, options?: CallOptions): Effect.Effect<Opened, never, Scope.Scope>
@@ -143,7 +145,7 @@ export const start = Effect.fnUntraced(
     const url = HttpServer.formatAddress(address)
     const port = portOf(address)
     const admin = Option.getOrUndefined(set) ?? (yield* fs.readFileString(DataFolder.tokenFile(data))).trim()
-    const own = { url, port, admin, data, drain, tenants, root: running }
+    const own = { url, port, admin, data, drain, tenants, root: running, exit: running.exit }
     return RunningApp.of({ ...own, ...client(present, admin), within: within(tenants) })
   },
   Effect.orDie,
