@@ -101,7 +101,8 @@ const starting = (options: Omit<App.AppOptions, "admin">, env: Environment) =>
   runService(options, env).pipe(
     Effect.catchTags({
       DataFolderUnusable: (error) => fail(error.message),
-      ChildStartFailed: (error) => fail(sentence(error, options.service.http))
+      ChildStartFailed: (error) => fail(sentence(error, options.service.http)),
+      SupervisorExhausted: (error) => fail(`the service has ended: ${error.message}`)
     }),
     Effect.provide(Layer.provideMerge(Insistence.layer, [Logging.layer(options.service.log), Drain.layer]))
   )

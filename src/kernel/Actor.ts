@@ -146,19 +146,14 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
   ask(message: M, options: AskOptions = {}): Effect.Effect<A, E | ActorDown | AskTimeout | MailboxFull> {
     return Effect.callback<A, E | ActorDown | AskTimeout | MailboxFull>((resume) => {
       let isOpen = true
-      const reply = (exit: Exit.Exit<unknown, unknown>) => {
+      const reply = (exit: Exit.Exit<A, E | AskTimeout>) => {
         isOpen = false
-        // `receive` answers messages of this type with answers of this type.
-        resume(exit as Exit.Exit<A, E>)
+        resume(exit)
       }
       const letter = new Letter(message, reply, options.whenDown === "fail")
       this.#post(letter)
       return isOpen ? this.#await(letter, reply, options) : undefined
     })
-  }
-
-  get hasMail(): boolean {
-    return this.#mailbox !== undefined
   }
 
   /** The next message to work on. */

@@ -217,20 +217,25 @@ export class ActorLife<R> implements Life, Self {
   #finish(exit: Exit.Exit<unknown, unknown>, hand: Letter | undefined): Effect.Effect<void> | undefined {
     this.isIdle = false
     if (this.#actor.life === this) this.#actor.life = undefined
+    const { blame } = this.#child.past
+    const told = blame === undefined ? exit : Exit.failCause(blame)
     const rest = conclude(this.#child, this.#workplace, this, this.#scope, exit)
-    if (hand !== undefined) this.#actor.lost(hand, exit)
-    if (this.#actor.life === undefined) this.#actor.leaveWaiting(exit)
-    if (rest !== undefined) return Effect.andThen(rest, () => this.#close(exit))
+    if (hand !== undefined) this.#actor.lost(hand, told)
+    if (this.#actor.life === undefined) this.#actor.leaveWaiting(told)
+    if (rest !== undefined)
+      return Effect.andThen(
+        rest,
+        Effect.sync(() => this.#close(exit))
+      )
     this.#close(exit)
     return undefined
   }
 
-  #close(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+  #close(exit: Exit.Exit<unknown, unknown>): void {
     this.#exit = exit
     const observers = this.#observers ?? []
     this.#observers = undefined
     for (const observer of observers) observer()
-    return Effect.void
   }
 }
 

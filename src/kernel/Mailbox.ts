@@ -19,8 +19,8 @@ export interface MailboxOptions {
 /** Who does not keep up with ten thousand messages will not with more; 1 MB of memory at 100 bytes each. */
 export const defaultMailbox: MailboxOptions = { capacity: 10_000, whenFull: "suspend" }
 
-/** Told how it went, once. */
-export type Reply = (exit: Exit.Exit<unknown, unknown>) => void
+/** Told how it went, once. An actor answers its messages with its answers, which a mailbox knows nothing of. */
+export type Reply = { answer(exit: Exit.Exit<unknown, unknown>): void }["answer"]
 
 /** One message on its way. Without `reply` nobody waits for an answer. */
 export class Letter extends Link {

@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import type { Scope } from "effect"
 import type { Child } from "./Child.ts"
 import type { ResidentSpec } from "./ChildSpec.ts"
-import type { Life } from "./Life.ts"
 import { conclude, type Keeper } from "./Release.ts"
 
 /** Lives once in `scope`, beginning with `pause`. To be run uninterruptibly: it is interruptible where it may be. */
@@ -18,14 +17,13 @@ export const live = Effect.fnUntraced(function* <R>(
 ) {
   const fiber = yield* Effect.withFiber((self) => Effect.succeed(self))
   child.life = fiber
-  const exit = yield* Effect.exit(Effect.interruptible(lifetime(child, fiber, spec, keeper, pause)))
+  const exit = yield* Effect.exit(Effect.interruptible(lifetime(child, spec, keeper, pause)))
   const rest = conclude(child, keeper, fiber, scope, exit)
   if (rest !== undefined) yield* rest
 })
 
 const lifetime = Effect.fnUntraced(function* <R>(
   child: Child<R>,
-  life: Life,
   spec: ResidentSpec<R>,
   keeper: Keeper<R>,
   pause: Effect.Effect<void>
@@ -33,7 +31,6 @@ const lifetime = Effect.fnUntraced(function* <R>(
   yield* pause
   keeper.starting(child)
   const run = yield* spec.start
-  // One that was left behind while it started may not speak for the next.
-  if (child.life === life) keeper.started(child)
+  keeper.started(child)
   yield* run
 })

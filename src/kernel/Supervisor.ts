@@ -96,9 +96,7 @@ export const make = Effect.fn("Supervisor.make")(function* <R = never>(options: 
   if (new Set(children.map(({ id }) => id)).size < children.length) {
     return yield* Effect.die(new Error(`Two children of ${options.name} have the same id`))
   }
-  if (children.some(({ restart, significant }) => restart === "permanent" && significant === true)) {
-    return yield* Effect.die(new Error(`A permanent child of ${options.name} cannot be significant: it never ends`))
-  }
+  if (children.some(neverEnds)) return yield* endless(options.name)
   const scope = yield* Effect.scope
   const host = yield* ParentNode
   const context = ownContext(yield* Effect.context<R>())
@@ -150,9 +148,16 @@ const rulesOf = <R>(
 const ownContext = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.omit(Scope.Scope, Tracer.ParentSpan, Layer.CurrentMemoMap)(context) as Context.Context<R>
 
+/** OTP refuses it, too. */
+const neverEnds = <R>({ restart, significant }: ChildSpec<R>): boolean =>
+  restart === "permanent" && significant === true
+
+const endless = (supervisor: string) =>
+  Effect.die(new Error(`A permanent child of ${supervisor} cannot be significant: it never ends`))
+
 const handleOf = <R>(family: Family<R>): Supervisor<R> => ({
   path: family.path,
-  startChild: (spec) => family.start(spec),
+  startChild: (spec) => (neverEnds(spec) ? endless(family.path) : family.start(spec)),
   stopChild: (id) => family.stop(id, "stopped"),
   pauseChild: (id) => family.stop(id, "paused"),
   restartChild: (id) => family.restart(id),

@@ -34,9 +34,11 @@ interface Waiting<Request, A, E> {
 
 export const make: <Request, A, E>(
   options: GroupCommitOptions<Request, A, E>
-) => Effect.Effect<GroupCommit<Request, A, E>, never, Incarnation | Scope.Scope> = Effect.fnUntraced(function* <Request, A, E>(
-  options: GroupCommitOptions<Request, A, E>
-) {
+) => Effect.Effect<GroupCommit<Request, A, E>, never, Incarnation | Scope.Scope> = Effect.fnUntraced(function* <
+  Request,
+  A,
+  E
+>(options: GroupCommitOptions<Request, A, E>) {
   const queue: Array<Waiting<Request, A, E>> = []
   const doorbell = Latch.makeUnsafe(false)
   let open = true
