@@ -1,12 +1,17 @@
 /** What a benchmark measures and what it reports: a figure is one module here, and gives one row or a few. */
 import type { Pair } from "./Statistics.ts"
 
-/** One line of the report. Ratios are of the service to the baseline. */
-export interface Row extends Pair {
-  readonly name: string
-  readonly unit: "ms" | "MiB" | "/s"
-  /** What the service is compared with. */
+/** What the service is compared with. Ratios are of the service to the baseline. */
+export interface Comparison extends Pair {
   readonly against: string
+}
+
+/** One line of the report. */
+export interface Row extends Comparison {
+  readonly name: string
+  readonly unit: "ms" | "µs" | "MiB" | "B" | "/s" | "×"
+  /** Further baselines from the same rounds, each a line below. */
+  readonly also?: ReadonlyArray<Comparison>
   /** What is asked of it, in words, and whether it is so. Without one the row is for information. */
   readonly goal?: { readonly text: string; readonly met: boolean }
   /** What a reader has to know to judge the row. */

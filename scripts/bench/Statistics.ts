@@ -34,13 +34,16 @@ export const inTurn = async (
     subjects.push(await subject(round))
     baselines.push(await baseline(round))
   }
-  return {
-    subject: spreadOf(subjects),
-    baseline: spreadOf(baselines),
-    added: spreadOf(subjects.map((value, index) => value - (baselines[index] ?? 0))),
-    ratios: spreadOf(subjects.map((value, index) => value / (baselines[index] ?? 0)))
-  }
+  return pairOf(subjects, baselines)
 }
+
+/** Two things measured in the same rounds, in the order of these. */
+export const pairOf = (subjects: ReadonlyArray<number>, baselines: ReadonlyArray<number>): Pair => ({
+  subject: spreadOf(subjects),
+  baseline: spreadOf(baselines),
+  added: spreadOf(subjects.map((value, index) => value - (baselines[index] ?? 0))),
+  ratios: spreadOf(subjects.map((value, index) => value / (baselines[index] ?? 0)))
+})
 
 /** Two things measured in turn, and each round's difference and ratio between them. */
 export interface Pair {

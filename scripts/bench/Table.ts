@@ -1,11 +1,11 @@
 /** The report for people: one line a row, columns lined up, then what has to be known to judge them. */
-import type { Row } from "./Figure.ts"
+import type { Comparison, Row } from "./Figure.ts"
 import type { Spread } from "./Statistics.ts"
 
 const head = ["figure", "service", "baseline", "", "ratio", "added", "goal", ""] as const
 
 export const table = (rows: ReadonlyArray<Row>): string => {
-  const lines = [head, ...rows.map(cells)]
+  const lines = [head, ...rows.flatMap(linesOf)]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? "").length)))
   const text = lines.map((line) =>
     line
@@ -18,15 +18,18 @@ export const table = (rows: ReadonlyArray<Row>): string => {
   return [text[0], rule, ...text.slice(1), "", ...notes].join("\n").trimEnd()
 }
 
-const cells = ({ added, against, baseline, goal, name, ratios, subject, unit }: Row): ReadonlyArray<string> => [
-  name,
-  spread(subject, unit),
+const linesOf = (row: Row): ReadonlyArray<ReadonlyArray<string>> => {
+  const { also = [], goal, name, subject, unit } = row
+  const asked = [goal?.text ?? "", goal === undefined ? "" : goal.met ? "met" : "MISSED"]
+  const first = [name, spread(subject, unit), ...compared(row, unit), ...asked]
+  return [first, ...also.map((comparison) => ["", "", ...compared(comparison, unit)])]
+}
+
+const compared = ({ added, against, baseline, ratios }: Comparison, unit: Row["unit"]): ReadonlyArray<string> => [
   spread(baseline, unit),
   against,
   spread(ratios, "×"),
-  unit === "/s" ? "" : spread(added, unit),
-  goal?.text ?? "",
-  goal === undefined ? "" : goal.met ? "met" : "MISSED"
+  unit === "/s" || unit === "×" ? "" : spread(added, unit)
 ]
 
 const spread = ({ max, median, min }: Spread, unit: string): string =>

@@ -13,13 +13,14 @@ import { appends } from "./Appends.ts"
 import type { Figure, Row } from "./Figure.ts"
 import { firstText } from "./FirstText.ts"
 import { idleMemory } from "./IdleMemory.ts"
+import { supervision } from "./kernel/Kernel.ts"
 import { root } from "./Processes.ts"
 import { start } from "./Start.ts"
 import { table } from "./Table.ts"
 import { throughput } from "./Throughput.ts"
 import { turnOverhead } from "./TurnOverhead.ts"
 
-const figures: ReadonlyArray<Figure> = [start, idleMemory, turnOverhead, throughput, firstText, appends]
+const figures: ReadonlyArray<Figure> = [start, idleMemory, turnOverhead, throughput, firstText, appends, supervision]
 
 const help = `npm run bench -- [--only NAME]... [--json]
 

@@ -228,15 +228,24 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
 
   #endedBy(exit: Exit.Exit<unknown, unknown>): ActorDown {
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return this.#down("it was stopped")
-    return new ActorDown({ actor: this.id, reason: "it failed", cause: exit.cause })
+    return untraced(() => new ActorDown({ actor: this.id, reason: "it failed", cause: exit.cause }))
   }
 
   #down(reason: string): ActorDown {
-    return new ActorDown({ actor: this.id, reason })
+    return untraced(() => new ActorDown({ actor: this.id, reason }))
   }
 }
 
 const refuse = (letter: Letter, error: ActorDown | MailboxFull): void => {
   letter.answer(Exit.fail(error))
   if (error._tag === "ActorDown") letter.admitted?.(error)
+}
+
+/** Where in the kernel an error was made says nothing, and to find out takes a third of a restart (6 µs of 23). */
+const untraced = <A>(make: () => A): A => {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  const made = make()
+  Error.stackTraceLimit = stackTraceLimit
+  return made
 }

@@ -28,6 +28,9 @@ export interface Workplace<R> extends Keeper<R> {
 /** A chain of asks that is longer goes on through the scheduler, as each takes room on the stack. */
 const deepest = 16
 
+/** How whoever is stopped ends: one for all, as it is kept for each. */
+const interrupted = Exit.interrupt()
+
 const uninterruptible = { uninterruptible: true } as const
 
 /** One stretch of work, from the first message to an empty mailbox. */
@@ -103,13 +106,12 @@ export class ActorLife<R> implements Life, Self {
     this.#isDoomed = true
     if (this.#actor.life === this) this.#actor.life = undefined
     if (this.#fiber !== undefined) return this.#fiber.interruptUnsafe()
-    if (this.isIdle) this.#perform(this.#finish(Exit.interrupt(), undefined))
+    if (this.isIdle) this.#perform(this.#finish(interrupted, undefined))
   }
 
   abandonUnsafe(): void {
-    const exit = Exit.interrupt()
-    if (this.#shift?.hand !== undefined) this.#actor.lost(this.#shift.hand, exit)
-    this.#actor.leaveWaiting(exit)
+    if (this.#shift?.hand !== undefined) this.#actor.lost(this.#shift.hand, interrupted)
+    this.#actor.leaveWaiting(interrupted)
   }
 
   pollUnsafe(): Exit.Exit<unknown, unknown> | undefined {
@@ -146,7 +148,7 @@ export class ActorLife<R> implements Life, Self {
   #born(exit: Exit.Exit<Receive<never, unknown, unknown, R>, unknown>): Effect.Effect<void> | undefined {
     this.#fiber = undefined
     if (Exit.isFailure(exit)) return this.#finish(exit, undefined)
-    if (this.#isDoomed) return this.#finish(Exit.interrupt(), undefined)
+    if (this.#isDoomed) return this.#finish(interrupted, undefined)
     this.#receive = exit.value
     this.#actor.life = this
     this.isIdle = true
@@ -157,7 +159,7 @@ export class ActorLife<R> implements Life, Self {
 
   #work(first: Letter | undefined): void {
     const receive = this.#receive
-    if (receive === undefined || this.#isDoomed) return this.#perform(this.#finish(Exit.interrupt(), first))
+    if (receive === undefined || this.#isDoomed) return this.#perform(this.#finish(interrupted, first))
     const shift = new Shift(first)
     this.#shift = shift
     let begun = first && attempt(() => receive(first.message as never))
@@ -207,7 +209,7 @@ export class ActorLife<R> implements Life, Self {
   #clockOff({ fault, hand }: Shift, exit: Exit.Exit<void>): Effect.Effect<void> | undefined {
     this.#fiber = undefined
     this.#shift = undefined
-    const end = fault ?? (Exit.isFailure(exit) ? exit : this.#isDoomed ? Exit.interrupt() : undefined)
+    const end = fault ?? (Exit.isFailure(exit) ? exit : this.#isDoomed ? interrupted : undefined)
     if (end !== undefined) return this.#finish(end, hand)
     this.isIdle = true
     if (this.#actor.waiting > 0) this.wake()

@@ -109,6 +109,9 @@ export class Child<R> implements Host, Noded {
     this.changes.touch(isOwn ? this : branch)
     return () => {
       branches.delete(branch)
+      // One that was left behind may go when the next has long taken its place.
+      if (Array.from(branches).some(({ path }) => path === branch.path)) return
+      branch.leave()
       if (isOwn) this.touch()
       else this.changes.remove(branch)
     }

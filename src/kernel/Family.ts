@@ -178,6 +178,10 @@ export class Family<R> extends Roster<R> implements Branch {
     return { ...this.node(), children, ...(omitted > 0 && { omitted }) }
   }
 
+  leave(): void {
+    for (const child of this.children.values()) this.changes.remove(child)
+  }
+
   /** How to act on a node below this one; undefined when there is none at this path. */
   locate(path: string): Control | undefined {
     const id = childOnPath(this.path, path)

@@ -113,11 +113,12 @@ export class Mailbox {
     if (this.#letters.length > this.#options.capacity / 2) return
     while (this.#letters.length < this.#options.capacity) {
       const letter = this.#line?.shift()
-      if (letter === undefined) break
+      if (letter === undefined) return
+      // Its sender goes on at once, and finds no line if it was the last in it.
+      if (this.#line?.length === 0) this.#line = undefined
       this.#letters.append(letter)
       letter.admitted?.()
     }
-    if (this.#line?.length === 0) this.#line = undefined
   }
 }
 

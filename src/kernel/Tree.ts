@@ -97,6 +97,8 @@ export interface Noded {
 export interface Branch extends Noded {
   snapshot(limits: SnapshotLimits): NodeSnapshot
   locate(path: string): Control | undefined
+  /** It is no part of the tree any more: what is below it is gone. */
+  leave(): void
 }
 
 /** Who is told when a tree changes. */
