@@ -19,6 +19,8 @@ import type { Host } from "./Tree.ts"
 /** Who runs an actor's fibers. */
 export interface Workplace<R> extends Keeper<R> {
   readonly context: Context.Context<R>
+  /** Runs an effect in a fiber of its own, at once. */
+  readonly fork: <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.Fiber<A, E>
   /** Runs a task soon, after what is scheduled already. */
   soon(task: () => void): void
   /** Asks that are being worked on inside each other's steps. */
@@ -31,17 +33,10 @@ const deepest = 16
 /** How whoever is stopped ends: one for all, as it is kept for each. */
 const interrupted = Exit.interrupt()
 
+/** How many messages are worked on before others get a turn: as many as a fiber of Effect takes steps. */
+const stretch = 2048
+
 const uninterruptible = { uninterruptible: true } as const
-
-/** One stretch of work, from the first message to an empty mailbox. */
-class Shift {
-  hand: Letter | undefined
-  fault: Exit.Failure<unknown, unknown> | undefined = undefined
-
-  constructor(first: Letter | undefined) {
-    this.hand = first
-  }
-}
 
 export class ActorLife<R> implements Life, Self {
   readonly #child: Child<R>
@@ -49,8 +44,9 @@ export class ActorLife<R> implements Life, Self {
   readonly #workplace: Workplace<R>
   #receive: Receive<never, unknown, unknown, R> | undefined = undefined
   #scope: Scope.Closeable | undefined = undefined
-  #fiber: Fiber.Fiber<void> | undefined = undefined
-  #shift: Shift | undefined = undefined
+  #fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The message that is worked on. */
+  #hand: Letter | undefined = undefined
   /** It was told to end. */
   #isDoomed = false
   #exit: Exit.Exit<unknown, unknown> | undefined = undefined
@@ -106,11 +102,11 @@ export class ActorLife<R> implements Life, Self {
     this.#isDoomed = true
     if (this.#actor.life === this) this.#actor.life = undefined
     if (this.#fiber !== undefined) return this.#fiber.interruptUnsafe()
-    if (this.isIdle) this.#perform(this.#finish(interrupted, undefined))
+    if (this.isIdle) this.#finish(interrupted)
   }
 
   abandonUnsafe(): void {
-    if (this.#shift?.hand !== undefined) this.#actor.lost(this.#shift.hand, interrupted)
+    if (this.#hand !== undefined) this.#actor.lost(this.#hand, interrupted)
     this.#actor.leaveWaiting(interrupted)
   }
 
@@ -129,72 +125,73 @@ export class ActorLife<R> implements Life, Self {
   }
 
   #bear(birth: Effect.Effect<Receive<never, unknown, unknown, R>, unknown, R>): void {
-    if (isDone(birth)) return this.#perform(this.#born(birth))
-    this.#run(Effect.flatMap(Effect.exit(Effect.interruptible(birth)), (exit) => this.#born(exit) ?? Effect.void))
+    const exit = this.#live(birth, (end) => this.#born(end))
+    if (exit !== undefined) this.#born(exit)
   }
 
-  #run(effect: Effect.Effect<void, never, R>): void {
-    const fiber = Effect.runForkWith(this.#workplace.context)(effect, uninterruptible)
-    // Idle means that all is done, though the fiber may have yielded just before its end.
-    if (this.isIdle || fiber.pollUnsafe() !== undefined) return
-    this.#fiber = fiber
-    if (this.#isDoomed) fiber.interruptUnsafe()
-  }
-
-  #perform(rest: Effect.Effect<void> | undefined): void {
-    if (rest !== undefined) Effect.runForkWith(this.#workplace.context)(rest, uninterruptible)
-  }
-
-  #born(exit: Exit.Exit<Receive<never, unknown, unknown, R>, unknown>): Effect.Effect<void> | undefined {
-    this.#fiber = undefined
-    if (Exit.isFailure(exit)) return this.#finish(exit, undefined)
-    if (this.#isDoomed) return this.#finish(interrupted, undefined)
+  #born(exit: Exit.Exit<Receive<never, unknown, unknown, R>, unknown>): void {
+    if (Exit.isFailure(exit)) return this.#finish(exit)
+    if (this.#isDoomed) return this.#finish(interrupted)
     this.#receive = exit.value
     this.#actor.life = this
     this.isIdle = true
     this.#workplace.started(this.#child)
     if (this.#actor.waiting > 0) this.wake()
+  }
+
+  /** Works on this message, if there is one, and then on what is in the mailbox. */
+  #work(first: Letter | undefined): void {
+    const receive = this.#receive
+    this.#hand = first
+    for (let count = 0; count < stretch; count++) {
+      if (receive === undefined || this.#isDoomed) return this.#finish(interrupted)
+      this.#hand ??= this.#actor.take()
+      if (this.#hand === undefined) {
+        this.isIdle = true
+        return
+      }
+      // What is in a mailbox was put there by `tell` and `ask`, which take no other messages.
+      const message = this.#hand.message as never
+      const exit = this.#live(
+        attempt(() => receive(message)),
+        (end) => this.#settle(end) && this.#work(undefined)
+      )
+      if (exit === undefined || !this.#settle(exit)) return
+    }
+    this.#workplace.soon(() => this.#work(undefined))
+  }
+
+  /** Runs an effect. Returns how it ended, or says so later when it takes time. */
+  #live<A, E>(effect: Effect.Effect<A, E, R>, ended: (exit: Exit.Exit<A, E>) => void): Exit.Exit<A, E> | undefined {
+    if (isDone(effect)) return effect
+    const fiber = this.#workplace.fork(effect)
+    const exit = fiber.pollUnsafe()
+    if (exit !== undefined) return exit
+    this.#fiber = fiber
+    fiber.addObserver((end) => {
+      this.#fiber = undefined
+      ended(end)
+    })
+    if (this.#isDoomed) fiber.interruptUnsafe()
     return undefined
   }
 
-  #work(first: Letter | undefined): void {
-    const receive = this.#receive
-    if (receive === undefined || this.#isDoomed) return this.#perform(this.#finish(interrupted, first))
-    const shift = new Shift(first)
-    this.#shift = shift
-    let begun = first && attempt(() => receive(first.message as never))
-    if (begun !== undefined && isDone(begun)) {
-      this.#settle(shift, begun)
-      return this.#perform(this.#clockOff(shift, Exit.void))
-    }
-    const next = () => {
-      const effect = begun ?? receive(shift.hand?.message as never)
-      begun = undefined
-      return Effect.exit(effect)
-    }
-    const settle = (exit: Exit.Exit<unknown, unknown>) => this.#settle(shift, exit)
-    const work = Effect.whileLoop({ while: () => this.#picksUp(shift), body: next, step: settle })
-    this.#run(
-      Effect.flatMap(Effect.exit(Effect.interruptible(work)), (exit) => this.#clockOff(shift, exit) ?? Effect.void)
-    )
-  }
-
-  #picksUp(shift: Shift): boolean {
-    if (shift.fault !== undefined || this.#isDoomed) return false
-    shift.hand ??= this.#actor.take()
-    return shift.hand !== undefined
-  }
-
-  #settle(shift: Shift, exit: Exit.Exit<unknown, unknown>): void {
-    const letter = shift.hand
-    if (letter === undefined) return
+  /**
+   * Answers for the message in hand; false when there is nothing more to do, or the incarnation ends of it. Whoever
+   * asked may ask again within the answer, so an actor that has no other message is at rest by then.
+   */
+  #settle(exit: Exit.Exit<unknown, unknown>): boolean {
+    const letter = this.#hand
     this.#actor.finished()
-    if (Exit.isFailure(exit) && !(letter.reply !== undefined && isTyped(exit))) {
-      shift.fault = exit
-      return
+    if (letter === undefined || (Exit.isFailure(exit) && !(letter.reply !== undefined && isTyped(exit)))) {
+      this.#finish(exit)
+      return false
     }
-    shift.hand = undefined
+    this.#hand = undefined
+    const isLast = this.#actor.waiting === 0 && !this.#isDoomed
+    this.isIdle = isLast
     this.#answer(letter, exit)
+    return !isLast
   }
 
   /** Whoever asked goes on at once, in this step, where the stack has room for it. */
@@ -206,17 +203,9 @@ export class ActorLife<R> implements Life, Self {
     workplace.nesting--
   }
 
-  #clockOff({ fault, hand }: Shift, exit: Exit.Exit<void>): Effect.Effect<void> | undefined {
-    this.#fiber = undefined
-    this.#shift = undefined
-    const end = fault ?? (Exit.isFailure(exit) ? exit : this.#isDoomed ? interrupted : undefined)
-    if (end !== undefined) return this.#finish(end, hand)
-    this.isIdle = true
-    if (this.#actor.waiting > 0) this.wake()
-    return undefined
-  }
-
-  #finish(exit: Exit.Exit<unknown, unknown>, hand: Letter | undefined): Effect.Effect<void> | undefined {
+  #finish(exit: Exit.Exit<unknown, unknown>): void {
+    const hand = this.#hand
+    this.#hand = undefined
     this.isIdle = false
     if (this.#actor.life === this) this.#actor.life = undefined
     const { blame } = this.#child.past
@@ -224,13 +213,12 @@ export class ActorLife<R> implements Life, Self {
     const rest = conclude(this.#child, this.#workplace, this, this.#scope, exit)
     if (hand !== undefined) this.#actor.lost(hand, told)
     if (this.#actor.life === undefined) this.#actor.leaveWaiting(told)
-    if (rest !== undefined)
-      return Effect.andThen(
-        rest,
-        Effect.sync(() => this.#close(exit))
-      )
-    this.#close(exit)
-    return undefined
+    if (rest === undefined) return this.#close(exit)
+    const closing = Effect.andThen(
+      rest,
+      Effect.sync(() => this.#close(exit))
+    )
+    Effect.runForkWith(this.#workplace.context)(closing, uninterruptible)
   }
 
   #close(exit: Exit.Exit<unknown, unknown>): void {

@@ -47,6 +47,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
   readonly changes: Changes
   readonly path: string
   readonly context: Context.Context<R>
+  readonly fork: <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.Fiber<A, E>
   /** Done when every child has started for the first time. */
   readonly booted = Deferred.makeUnsafe<void, ChildStartFailed>()
   readonly deadlines: Deadlines
@@ -70,6 +71,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     this.path = path
     this.strategy = strategy
     this.context = context
+    this.fork = Effect.runForkWith(context)
     this.changes = host?.changes ?? new TreeChanges()
     this.#scope = scope
     this.#clock = Context.get(context, Clock.Clock)
