@@ -15,7 +15,7 @@ import * as Response from "effect/ai/Response"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
 import type { ProviderPart } from "../providers/Provider.ts"
 import { ProviderError } from "../providers/ProviderError.ts"
-import type { SessionState } from "../sessions/SessionLog.ts"
+import { type History, messagesOf } from "../sessions/History.ts"
 import { Signals } from "../telemetry/Signals.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import type { ServingAgent } from "./Agents.ts"
@@ -55,7 +55,7 @@ const make = Effect.fnUntraced(function* () {
         "gen_ai.request.model": model.name,
         "gen_ai.conversation.id": session.id
       })
-      const prompt = promptOf(agent, session.state())
+      const prompt = yield* promptOf(agent.definition.instructions, session.state().history)
       const parts: Array<ProviderPart> = []
       let offset = 0
       yield* agent.provider.stream({ model: model.name, prompt, tools: agent.tools, maxTokens }).pipe(
@@ -112,19 +112,27 @@ const make = Effect.fnUntraced(function* () {
   })
 })
 
-const promptOf = (agent: ServingAgent, state: SessionState) =>
-  Prompt.fromMessages([
-    Prompt.makeMessage("system", { content: agent.definition.instructions }),
-    ...state.history.map(decodeOnce)
-  ])
+/** The most messages that are decoded in one stretch, in which no other fiber gets on: some 1 ms. */
+const stretch = 250
+
+const promptOf = Effect.fnUntraced(function* (instructions: string, history: History) {
+  const messages: Array<Prompt.Message> = [Prompt.makeMessage("system", { content: instructions })]
+  let fresh = 0
+  for (const message of messagesOf(history)) {
+    const known = decoded.get(message)
+    messages.push(known ?? decodeFirst(message))
+    if (known === undefined && ++fresh % stretch === 0) yield* Effect.yieldNow
+  }
+  return Prompt.fromMessages(messages)
+})
 
 const decodeMessage = Schema.decodeSync(Prompt.Message)
 
 /** States share the messages of their history, so that each is decoded once and not again with every step. */
-const decodeOnce = (message: Prompt.MessageEncoded): Prompt.Message => {
-  const known = decoded.get(message) ?? decodeMessage(message)
-  decoded.set(message, known)
-  return known
+const decodeFirst = (message: Prompt.MessageEncoded): Prompt.Message => {
+  const first = decodeMessage(message)
+  decoded.set(message, first)
+  return first
 }
 
 const decoded = new WeakMap<Prompt.MessageEncoded, Prompt.Message>()

@@ -13,6 +13,7 @@ import { OpenAiHandlers } from "./OpenAiHandlers.ts"
 import { SessionHandlers } from "./SessionHandlers.ts"
 import { OperationsHandlers, SystemHandlers } from "./SystemHandlers.ts"
 import { TenantHandlers } from "./TenantHandlers.ts"
+import * as Turnstile from "./Turnstile.ts"
 import * as Validation from "./Validation.ts"
 
 const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), Description.layer).pipe(
@@ -26,6 +27,7 @@ export const layer = (options: GuardOptions) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const app = yield* HttpRouter.toHttpEffect(routes)
-      yield* HttpServer.serveEffect(underV1(guard(app, options)))
+      const pass = yield* Turnstile.make
+      yield* HttpServer.serveEffect(Effect.andThen(pass, underV1(guard(app, options))))
     })
   )

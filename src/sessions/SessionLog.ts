@@ -3,13 +3,14 @@
  *
  * The state holds what the model will be sent, the messages that wait for a turn, and how far the running turn
  * has come. The history it keeps is always a valid transcript: every tool call is followed by its result before
- * anything else is said.
+ * anything else is said. What an event costs depends on what waits and how far the turn is, never on how long the log
+ * is.
  */
-import type { Prompt } from "effect/ai"
 import type { Settlement } from "../domain/Approval.ts"
 import type { AgentId, ApprovalId, CallId, TurnId } from "../domain/Ids.ts"
 import type { Failure, NewSessionEvent, NewSessionEventOf, PriorMessage } from "../domain/SessionEvent.ts"
 import type { EffectClass } from "../domain/ToolEffect.ts"
+import * as History from "./History.ts"
 
 /** An accepted message that has not reached the model yet. */
 export interface WaitingMessage {
@@ -61,13 +62,13 @@ export interface SessionState {
   readonly agent?: AgentId
   readonly waiting: ReadonlyArray<WaitingMessage>
   readonly turn?: TurnState
-  readonly history: ReadonlyArray<Prompt.MessageEncoded>
+  readonly history: History.History
   /** Calls that a person allowed once and for all in this session, as `callKey` names them. */
   readonly alwaysAllowed: ReadonlySet<string>
   readonly lastEnded?: { readonly turn: TurnId; readonly outcome: string; readonly failure?: Failure | undefined }
 }
 
-export const empty: SessionState = { seq: 0, waiting: [], history: [], alwaysAllowed: new Set() }
+export const empty: SessionState = { seq: 0, waiting: [], history: History.silence, alwaysAllowed: new Set() }
 
 /** What makes two calls the same to a person who says "always": the tool and everything it was asked to do. */
 export const callKey = (tool: string, input: unknown): string => `${tool} ${JSON.stringify(input)}`
@@ -149,7 +150,10 @@ const accepted = (state: SessionState, event: NewSessionEventOf<"MessageAccepted
 const started = (state: SessionState, event: NewSessionEventOf<"TurnStarted">): SessionState => ({
   ...state,
   waiting: state.waiting.filter((message) => message.turn !== event.turn),
-  history: [...state.history, ...state.waiting.filter((message) => message.turn === event.turn).flatMap(spoken)],
+  history: told(
+    state,
+    state.waiting.filter((message) => message.turn === event.turn)
+  ),
   turn: {
     id: event.turn,
     agent: event.agent,
@@ -168,7 +172,7 @@ const ended = (state: SessionState, event: NewSessionEventOf<"TurnEnded">): Sess
   const { turn, ...rest } = state
   return {
     ...rest,
-    history: [...state.history, ...(turn?.steering ?? []).flatMap(spoken)],
+    history: told(state, turn?.steering ?? []),
     lastEnded: { turn: event.turn, outcome: event.outcome, failure: event.failure }
   }
 }
@@ -186,7 +190,7 @@ const replied = (
   )
   return {
     ...state,
-    history: content.length === 0 ? state.history : [...state.history, { role: "assistant", content }],
+    history: History.append(state.history, content.length === 0 ? [] : [{ role: "assistant", content }]),
     turn: { ...turn, asking: false, resumes: 0, calls, ...(calls.length === 0 ? { finished: finishReason } : {}) }
   }
 }
@@ -202,7 +206,7 @@ const returned = (state: SessionState): SessionState => {
     result: call.result?.output ?? "",
     providerExecuted: false
   }))
-  return { ...state, history: [...state.history, { role: "tool", content }], turn: { ...turn, calls: [] } }
+  return { ...state, history: History.append(state.history, [{ role: "tool", content }]), turn: { ...turn, calls: [] } }
 }
 
 const settled = (
@@ -223,10 +227,11 @@ const settled = (
 
 const steered = (state: SessionState, turn: TurnState, joined: ReadonlyArray<number>): SessionState => {
   const { finished: _, ...rest } = turn
-  const joins = (message: WaitingMessage) => joined.includes(message.seq)
+  const joining = new Set(joined)
+  const joins = (message: WaitingMessage) => joining.has(message.seq)
   return {
     ...state,
-    history: [...state.history, ...turn.steering.filter(joins).flatMap(spoken)],
+    history: told(state, turn.steering.filter(joins)),
     turn: { ...rest, steering: turn.steering.filter((message) => !joins(message)) }
   }
 }
@@ -236,12 +241,5 @@ const withCall = (state: SessionState, turn: TurnState, id: CallId, change: Part
   turn: { ...turn, calls: turn.calls.map((call) => (call.id === id ? { ...call, ...change } : call)) }
 })
 
-const spoken = ({ preceding, text }: WaitingMessage): ReadonlyArray<Prompt.MessageEncoded> => [
-  ...preceding.map(
-    (prior): Prompt.MessageEncoded =>
-      prior.role === "system"
-        ? { role: "system", content: prior.text }
-        : { role: prior.role, content: [{ type: "text", text: prior.text }] }
-  ),
-  { role: "user", content: [{ type: "text", text }] }
-]
+const told = (state: SessionState, messages: ReadonlyArray<WaitingMessage>): History.History =>
+  History.append(state.history, messages.flatMap(History.spoken))

@@ -92,7 +92,7 @@ describe("a session at rest", () => {
         Effect.map(SessionStore, (whole) => ({
           ...whole,
           read: (...read: Parameters<typeof whole.read>) => {
-            if (read[1].limit === 1000) reads.push(read[0])
+            if (read[1].limit === 250) reads.push(read[0])
             return whole.read(...read)
           }
         }))

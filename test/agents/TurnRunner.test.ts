@@ -98,4 +98,36 @@ describe("a model call", () => {
       )
     })
   )
+
+  it.effect("lets others get on while a long conversation is put together, and leaves none of it out", () => {
+    const provider = make([])
+    const preceding = Array.from({ length: 2000 }, (_, nth) => ({ role: "user" as const, text: `message ${nth}` }))
+    return Effect.gen(function* () {
+      let turns = 0
+      yield* Effect.forkScoped(
+        Effect.forever(
+          Effect.andThen(
+            Effect.yieldNow,
+            Effect.sync(() => turns++)
+          ),
+          { disableYield: true }
+        )
+      )
+      const waiting = (many: number) =>
+        Effect.gen(function* () {
+          const before = turns
+          while (provider.requests.length < many) yield* Effect.yieldNow
+          return turns - before
+        })
+      yield* say("short")
+      const short = yield* waiting(1)
+      yield* ended()
+      yield* say("long", { preceding })
+      assert.isAtLeast((yield* waiting(2)) - short, 5)
+      const said = provider.requests[1]?.prompt.content.flatMap(({ content }) =>
+        typeof content === "string" ? [] : content.flatMap((part) => (part.type === "text" ? [part.text] : []))
+      )
+      assert.deepStrictEqual(said, ["short", "done", ...preceding.map(({ text }) => text), "long"])
+    }).pipe(Effect.scoped, Effect.provide(AgentWorld.layer({ providers: [provider] })))
+  })
 })

@@ -250,6 +250,11 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
       [user("Hi"), { role: "assistant", content: "Hello" }],
       /400 messages: the last one must be the user's/
     ],
+    [
+      "a longer conversation than fits",
+      Array.from({ length: 2049 }, () => user("Hi")),
+      /400 messages: Expected at most 2048 messages$/
+    ],
     ["silence", [user("")], /400 messages: the last one must be the user's, and say something/]
   ]
 

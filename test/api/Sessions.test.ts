@@ -1,5 +1,8 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Fiber, Queue, Stream } from "effect"
+import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
+import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { SessionStore } from "../../src/sessions/SessionStore.ts"
 import { type Answer, at, type Entry, RunningApp, start } from "../support/RunningApp.ts"
 
 const sessions = "/api/v1/tenants/default/sessions"
@@ -87,6 +90,33 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
       assert.deepStrictEqual(seqs(yield* page("after=4&limit=2")), [[5], undefined])
       assert.deepStrictEqual(seqs(yield* page("after=5")), [[], undefined])
       assert.deepStrictEqual(seqs(yield* page("after=0&limit=5")), [[1, 2, 3, 4, 5], undefined])
+    })
+  )
+
+  it.effect("show a long log as they show a short one", () =>
+    Effect.gen(function* () {
+      const { call, within } = yield* RunningApp
+      const id = SessionId.make("long")
+      const turn = TurnId.make("turn")
+      const said: NewSessionEvent = {
+        type: "MessageAccepted",
+        turn,
+        agent: AgentId.make("main"),
+        channel: "c",
+        text: "Hi"
+      }
+      const over: NewSessionEvent = { type: "TurnEnded", turn, outcome: "completed" }
+      const told = Array.from({ length: 1200 }, (_, nth): NewSessionEvent => ({ ...said, text: `message ${nth}` }))
+      const log = yield* within(
+        "default",
+        SessionStore.use((store) => store.append(id, 0, [said, ...told, over]))
+      )
+      const inOrder = log.map(({ at, seq, ...event }) => ({ seq, at, ...event }))
+      const all = yield* call("GET", `${sessions}/long/events`)
+      assert.strictEqual(all.text, JSON.stringify({ events: inOrder }))
+      assert.match(all.headers["content-type"] ?? "", /^application\/json/)
+      const most = yield* call("GET", `${sessions}/long/events?limit=1001`)
+      assert.strictEqual(most.text, JSON.stringify({ events: inOrder.slice(0, 1001), next: 1001 }))
     })
   )
 

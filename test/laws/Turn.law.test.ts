@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { Prompt } from "effect/ai"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { type History, messagesOf } from "../../src/sessions/History.ts"
 import { empty, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
 import { comesToRest, happens, make, Step, serve, type World } from "./TurnWorld.ts"
 
@@ -43,8 +44,8 @@ const idsOf = (message: Prompt.MessageEncoded | undefined, type: "tool-call" | "
     : partsOf(message).flatMap((part) => (part.type === type && "id" in part ? [part.id ?? ""] : []))
 
 /** What a provider would refuse about this transcript; the last message may still wait for its results. */
-const faults = (history: SessionState["history"]): ReadonlyArray<string> =>
-  history.flatMap((message, index) => {
+const faults = (said: History): ReadonlyArray<string> =>
+  messagesOf(said).flatMap((message, index, history) => {
     const calls = idsOf(message, "tool-call")
     const next = history[index + 1]
     const results = idsOf(next, "tool-result")
@@ -59,15 +60,47 @@ const faults = (history: SessionState["history"]): ReadonlyArray<string> =>
     ]
   })
 
-const isOpen = (history: SessionState["history"]) => idsOf(history.at(-1), "tool-call").length > 0
+const isOpen = ({ newest }: History) => idsOf(newest?.message, "tool-call").length > 0
 
 /** The people's messages that the state holds: told to the model, and waiting to be. */
 const held = ({ history, turn, waiting }: SessionState): ReadonlyArray<string> => [
-  ...history.flatMap((message) =>
+  ...messagesOf(history).flatMap((message) =>
     message.role === "user" ? partsOf(message).flatMap((part) => (part.type === "text" ? [part.text] : [])) : []
   ),
   ...[...waiting, ...(turn?.steering ?? [])].map(({ text }) => text)
 ]
+
+/** A message in short: what was said, which tools were called, which have returned. */
+const lines = (message: Prompt.MessageEncoded): ReadonlyArray<string> =>
+  partsOf(message).map((part) => ("text" in part ? part.text : `${part.type} ${"id" in part ? part.id : ""}`))
+
+/** The transcript, read off the log event by event with nothing of the state but lists. */
+const toldIn = (log: ReadonlyArray<NewSessionEvent>): ReadonlyArray<string> => {
+  const told: Array<string> = []
+  let untold: Array<{ readonly seq: number; readonly turn: string; readonly said: ReadonlyArray<string> }> = []
+  let open: Array<{ readonly id: string; returned: boolean }> = []
+  const tell = (joins: (message: (typeof untold)[number]) => boolean) => {
+    told.push(...untold.filter(joins).flatMap(({ said }) => said))
+    untold = untold.filter((message) => !joins(message))
+  }
+  for (const [index, event] of log.entries()) {
+    if (event.type === "MessageAccepted") {
+      const { preceding = [], text, turn } = event
+      untold.push({ seq: index + 1, turn, said: [...preceding.map((prior) => prior.text), text] })
+    } else if (event.type === "TurnStarted" || event.type === "TurnEnded") {
+      tell(({ turn }) => turn === event.turn)
+    } else if (event.type === "Steered") {
+      tell(({ seq }) => event.messages.includes(seq))
+    } else if (event.type === "ModelReplied") {
+      told.push(...lines({ role: "assistant", content: event.content }))
+      open = event.content.flatMap((part) => (part.type === "tool-call" ? [{ id: part.id, returned: false }] : []))
+    } else if (event.type === "ToolReturned") {
+      for (const call of open) call.returned ||= call.id === event.call
+      if (open.every(({ returned }) => returned)) told.push(...open.splice(0).map(({ id }) => `tool-result ${id}`))
+    }
+  }
+  return told
+}
 
 describe("in every session", () => {
   law("the history is a valid transcript", ({ prompts, state }) => {
@@ -148,10 +181,22 @@ describe("in every session", () => {
     assert.isTrue(open.every(({ turn }) => turn === world.state.turn?.id))
   })
 
-  law("folding event by event and folding the whole log come to the same", ({ log, state }) => {
-    assert.deepStrictEqual(foldAll(empty, log), state)
-    assert.strictEqual(state.seq, log.length)
-  })
+  law(
+    "folding event by event, folding the whole log, and folding it in two parts come to the same",
+    ({ log, state }) => {
+      assert.deepStrictEqual(foldAll(empty, log), state)
+      assert.strictEqual(state.seq, log.length)
+    },
+    ({ log, state }) => {
+      for (const cut of log.keys()) {
+        assert.deepStrictEqual(foldAll(foldAll(empty, log.slice(0, cut)), log.slice(cut)), state)
+      }
+    }
+  )
+
+  law("the history is what the log says was told to the model and came of it", ({ log, state }) =>
+    assert.deepStrictEqual(messagesOf(state.history).flatMap(lines), toldIn(log))
+  )
 
   law("the model's replies to a turn are its steps, from 1 on without gaps", (world) => {
     for (const replies of Map.groupBy(of(world, "ModelReplied"), ({ turn }) => turn).values()) {

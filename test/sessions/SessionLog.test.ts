@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Prompt } from "effect/ai"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { messagesOf } from "../../src/sessions/History.ts"
 import { callKey, empty, fold, foldAll } from "../../src/sessions/SessionLog.ts"
 import {
   asked,
@@ -32,7 +33,7 @@ const line = ({ content, role }: Prompt.MessageEncoded): string => {
   return `${role}: ${parts.join(", ")}`
 }
 
-const transcript = (...events: ReadonlyArray<NewSessionEvent>) => stateOf(...events).history.map(line)
+const transcript = (...events: ReadonlyArray<NewSessionEvent>) => messagesOf(stateOf(...events).history).map(line)
 
 describe("the transcript", () => {
   it("begins with the message that began the turn, behind what its sender brought along", () => {
@@ -171,5 +172,21 @@ describe("a session", () => {
     assert.strictEqual(stateOf(...asking).agent, "main")
     assert.strictEqual(stateOf(...asking).seq, 3)
     assert.isUndefined(empty.agent)
+  })
+
+  it("costs the same to go on with, however much has been said in it", () => {
+    const turn = [said("t"), started("t"), called("t", 1), replied("t", 1, "hi"), ended("t")]
+    let state = empty
+    let links = 0
+    for (let count = 0; count < 20_000; count++) {
+      for (const event of turn) {
+        const { newest } = state.history
+        state = fold(state, event)
+        for (let link = state.history.newest; link !== newest && links <= 40_000; link = link?.before) links++
+      }
+    }
+    assert.deepInclude(state, { seq: 100_000, waiting: [] })
+    assert.strictEqual(state.history.length, 40_000)
+    assert.strictEqual(links, 40_000, "each message is linked once and never copied")
   })
 })

@@ -70,7 +70,7 @@ const atOnce = (part: ProviderPart): Cue => ({ part, pause: Duration.zero })
 
 /** Grows with the conversation, so that no two replies of a session share it. */
 const replyId = (prompt: Prompt.Prompt): string =>
-  `${prompt.content.length}_${(Hash.string(JSON.stringify(prompt.content)) >>> 0).toString(36)}`
+  `${prompt.content.length}_${(Hash.string(JSON.stringify(prompt.content.slice(-2))) >>> 0).toString(36)}`
 
 const perform = (step: Step, index: number, reply: string): ReadonlyArray<Cue> => {
   const id = String(index)
