@@ -154,8 +154,10 @@ layer(RunningApp.layer, { excludeTestServices: true })("the tree over HTTP", (it
       assert.deepStrictEqual([refused.status, at(refused.json, "title")], [409, "Conflict"])
       assert.match(String(at(refused.json, "detail")), /^Child "store" of fiberclaw\/tenants\/other failed to start: ./)
       rmSync(file, { recursive: true })
+      const { changes } = yield* watching()
       const mended = yield* act("restart", store)
       assert.deepStrictEqual([mended.status, at(mended.json, "state")], [200, "running"])
+      yield* until(changes, isUp("fiberclaw/tenants/other/approvals"))
     })
   )
 

@@ -129,7 +129,9 @@ const play = Effect.fnUntraced(function* ({ backingOff, capacity, steps, whenFul
   const open = asks.filter((ask) => ask.pollUnsafe() === undefined).length
   yield* Scope.close(scope, Exit.void)
   yield* settle
-  const leftovers = everyone.filter(({ life, post, waiting }) => waiting > 0 || life !== undefined || post !== undefined)
+  const leftovers = everyone.filter(
+    ({ life, post, waiting }) => waiting > 0 || life !== undefined || post !== undefined
+  )
   return { accepted, begun, fibers: census.alive, leftovers, open }
 })
 
