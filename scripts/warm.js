@@ -7,7 +7,7 @@ import { cacheCompiledCode, recentEnough } from "./runtime.js"
 if (recentEnough(process.versions.node)) {
   cacheCompiledCode()
   const commands = ["Cli", "Serving", "Chatting", "Checking", "Status", "TreeActing"]
-  const program = [...commands.map((name) => `../src/cli/${name}.ts`), "../src/telemetry/LoopWatcher.ts"]
+  const program = commands.map((name) => `../src/cli/${name}.ts`)
   Promise.all(program.map((file) => import(file)))
     .then(() => {
       // The entry point runs when it is loaded, so it is given something harmless to do.

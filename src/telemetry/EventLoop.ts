@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Schedule from "effect/Schedule"
 import type { Duration } from "effect"
 import { Incarnation } from "../kernel/Incarnation.ts"
 import * as Heartbeat from "./Heartbeat.ts"
@@ -23,9 +22,16 @@ const window: Duration.Input = "10 seconds"
 
 const betweenLogs: Duration.Input = "1 second"
 
+/** The share of a window that the loop is busy with more than an occasional message. */
+const inUse = 0.02
+
 export interface EventLoopOptions {
-  /** When holds begin to be named. A thread starts then, and the service's own start should not wait for it. */
-  readonly namedAfter: Duration.Input
+  /**
+   * Whether holds are named from the start, or once there is something to watch: when the loop was busy for 2 % of a
+   * window, or was held. That takes a thread, and a thread takes 16 MB. The first window is the service's own start,
+   * and what is held then is not told.
+   */
+  readonly naming: "always" | "when in use"
   /** Tells who runs; asked in the middle of a hold. */
   readonly witness: () => Hold.Culprit
 }
@@ -41,19 +47,30 @@ export class EventLoop extends Context.Service<
 >()("fiberclaw/telemetry/EventLoop") {
   static readonly layerWith = (options: EventLoopOptions) => Layer.effect(EventLoop, make(options))
 
-  static readonly layer = Layer.suspend(() => EventLoop.layerWith({ namedAfter: "2 seconds", witness }))
+  static readonly layer = Layer.suspend(() => EventLoop.layerWith({ naming: "when in use", witness }))
 }
 
 const make = Effect.fnUntraced(function* (options: EventLoopOptions) {
   const worthTelling = yield* Queue.unbounded<Hold.Hold>()
   const naming = yield* Latch.make(false)
+  const wanted = yield* Latch.make(options.naming === "always")
+  let windows = 0
+  let used = performance.eventLoopUtilization()
   let before = Hold.none
   let current = Hold.none
+  const isStart = () => windows === 0 && options.naming === "when in use"
+  const want = (isWanted: boolean) => isWanted && !isStart() && wanted.openUnsafe()
   const take = (hold: Hold.Hold) => {
     current = Hold.longer(current, hold)
-    if (hold.millis >= noticed) Queue.offerUnsafe(worthTelling, hold)
+    if (hold.millis < noticed || isStart()) return
+    want(true)
+    Queue.offerUnsafe(worthTelling, hold)
   }
   const turnOver = Effect.sync(() => {
+    const now = performance.eventLoopUtilization()
+    want(performance.eventLoopUtilization(now, used).utilization > inUse)
+    used = now
+    windows++
     before = current
     current = Hold.none
   })
@@ -65,8 +82,8 @@ const make = Effect.fnUntraced(function* (options: EventLoopOptions) {
     Effect.catch((gone) => Effect.logWarning("event loop is no longer watched", gone))
   )
   const { fork } = yield* Incarnation
-  yield* fork(Effect.delay(watched, options.namedAfter))
-  yield* fork(Effect.repeat(turnOver, Schedule.spaced(window)))
+  yield* fork(Effect.andThen(wanted.await, watched))
+  yield* fork(Effect.forever(Effect.andThen(Effect.sleep(window), turnOver)))
   yield* fork(Effect.forever(Effect.andThen(tell(worthTelling), Effect.sleep(betweenLogs))))
   return EventLoop.of({ longest: () => Hold.longer(before, current), naming: naming.await })
 })

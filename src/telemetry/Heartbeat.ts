@@ -4,11 +4,10 @@
  * Nothing is added to what runs: no operation, no fiber and no task is timed. The price is a timer here, one there,
  * and the memory of a thread.
  */
-import { Worker } from "node:worker_threads"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { type Culprit, type Hold, mostSeen } from "./Hold.ts"
-import type { Watching } from "./LoopWatcher.ts"
+import * as LoopWatcher from "./LoopWatcher.ts"
 
 /** Milliseconds between two beats: what is seen of a hold is too short by no more than that. */
 const interval = 50
@@ -58,8 +57,7 @@ export const start = (told: (hold: Hold) => void, witness: () => Culprit): Heart
 /** Runs the watching thread until it is interrupted; `online` runs once it watches. */
 export const watch = ({ cell, question }: Heart, online: () => void) =>
   Effect.callback<never, WatcherGone>((resume) => {
-    const workerData: Watching = { heart: cell, patience, question }
-    const worker = new Worker(new URL("./LoopWatcher.ts", import.meta.url), { workerData, execArgv: [] })
+    const worker = LoopWatcher.start({ heart: cell, patience, question })
     worker.once("message", online)
     worker.once("error", (cause) => resume(Effect.fail(new WatcherGone({ cause }))))
     worker.unref()

@@ -4,8 +4,8 @@
  *
  * The session with the inspector lasts as long as one question: while there is none, the main thread is not touched.
  */
-import { Session } from "node:inspector"
-import { parentPort, workerData } from "node:worker_threads"
+import type * as Inspector from "node:inspector"
+import { Worker, type WorkerOptions } from "node:worker_threads"
 
 /** What the watcher is given. */
 export interface Watching {
@@ -17,19 +17,20 @@ export interface Watching {
   readonly question: string
 }
 
-const now = () => Number(process.hrtime.bigint() / 1_000_000n)
+/** Runs in the thread, and so may name nothing that is not its own. */
+const run = ({ heart, patience, question }: Watching, { Session }: typeof Inspector) => {
+  const now = () => Number(process.hrtime.bigint() / 1_000_000n)
 
-/** Asks the main thread, and ends the session when it has answered. */
-const ask = (expression: string, answered: () => void) => {
-  const session = new Session()
-  session.connectToMainThread()
-  session.post("Runtime.evaluate", { expression }, () => {
-    session.disconnect()
-    answered()
-  })
-}
+  /** Asks the main thread, and ends the session when it has answered. */
+  const ask = (expression: string, answered: () => void) => {
+    const session = new Session()
+    session.connectToMainThread()
+    session.post("Runtime.evaluate", { expression }, () => {
+      session.disconnect()
+      answered()
+    })
+  }
 
-const run = ({ heart, patience, question }: Watching) => {
   let asking = false
   const watch = (due: number) => {
     const beat = Atomics.load(heart, 0)
@@ -48,5 +49,15 @@ const run = ({ heart, patience, question }: Watching) => {
   watch(now())
 }
 
-run(workerData as Watching)
-parentPort?.postMessage("watching")
+/** A module of its own would have its types stripped in the thread, and that takes 20 MB (Node.js 24). */
+const program = `
+  const { parentPort, workerData } = require("node:worker_threads")
+  ;(${run})(workerData, require("node:inspector"))
+  parentPort.postMessage("watching")
+`
+
+/** Starts the thread; it says so when it watches. */
+export const start = (workerData: Watching): Worker => {
+  const options: WorkerOptions = { eval: true, workerData, execArgv: [] }
+  return new Worker(program, options)
+}

@@ -1,6 +1,6 @@
 /** The loop is held for real. A busy stretch goes on until the watching thread has seen it, however slow the machine. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Logger, Queue } from "effect"
+import { Context, Effect, Fiber, Layer, Logger, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { Incarnation } from "../../src/kernel/Incarnation.ts"
 import { EventLoop } from "../../src/telemetry/EventLoop.ts"
@@ -19,7 +19,7 @@ const watched = Effect.gen(function* () {
     seen++
     return witness()
   }
-  const layer = Layer.provide(EventLoop.layerWith({ namedAfter: 0, witness: seeing }), [
+  const layer = Layer.provide(EventLoop.layerWith({ naming: "always", witness: seeing }), [
     loggers,
     Incarnation.layerAlone
   ])
@@ -96,6 +96,25 @@ describe("EventLoop", () => {
     })
   )
 
+  it.effect("is not watched by a thread before it is in use, nor because of the start", () =>
+    Effect.gen(function* () {
+      const { longest, naming } = yield* EventLoop
+      const held = Effect.sync(() => {
+        const begun = performance.now()
+        while (performance.now() - begun < 200) Math.sqrt(begun)
+      })
+      const named = yield* Effect.forkChild(naming, { startImmediately: true })
+      yield* Effect.andThen(Effect.andThen(Effect.yieldNow, held), beaten)
+      assert.isAtLeast(longest().millis, 100)
+      assert.isUndefined(named.pollUnsafe())
+      yield* TestClock.adjust("10 seconds")
+      yield* Effect.andThen(held, beaten)
+      yield* Fiber.join(named)
+    }).pipe(
+      Effect.provide(Layer.provide(EventLoop.layerWith({ naming: "when in use", witness }), Incarnation.layerAlone))
+    )
+  )
+
   it.effect("forgets a hold after two windows of 10 seconds", () =>
     Effect.gen(function* () {
       const { longest } = yield* EventLoop
@@ -112,7 +131,7 @@ describe("EventLoop", () => {
       yield* TestClock.adjust("10 seconds")
       assert.isBelow(longest().millis, millis)
     }).pipe(
-      Effect.provide(Layer.provide(EventLoop.layerWith({ namedAfter: "1 hour", witness }), Incarnation.layerAlone))
+      Effect.provide(Layer.provide(EventLoop.layerWith({ naming: "when in use", witness }), Incarnation.layerAlone))
     )
   )
 })
