@@ -47,10 +47,8 @@ export interface AskOptions {
 
 /** The incarnation that is up, as those see it who send. */
 export interface Incumbent {
-  /** Nothing is under way or about to be. */
-  readonly isIdle: boolean
-  /** Works on this message at once; for an idle one. */
-  begin(letter: Letter): void
+  /** Works on this message at once, if it is idle and the stack has room for that; whether it does. */
+  begin(letter: Letter): boolean
   /** Works on what is in the mailbox, soon. */
   wake(): void
 }
@@ -137,7 +135,7 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
       }
       return Effect.callback<void, ActorDown>((resume) => {
         letter.admitted = (down) => resume(down === undefined ? Effect.void : Effect.fail(down))
-        return Effect.sync(() => this.#mailbox?.remove(letter))
+        return Effect.sync(() => this.#withdraw(letter))
       })
     })
   }
@@ -159,7 +157,7 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
   /** The next message to work on. */
   take(): Letter | undefined {
     const letter = this.#mailbox?.take()
-    if (this.#mailbox?.length === 0) this.#mailbox = undefined
+    this.#discardEmpty()
     return letter
   }
 
@@ -190,7 +188,7 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
 
   #post(letter: Letter): void {
     const { life } = this
-    if (life?.isIdle === true && this.#mailbox === undefined) return life.begin(letter)
+    if (this.#mailbox === undefined && life?.begin(letter) === true) return
     const refusal = this.#put(letter)
     if (refusal !== undefined) refuse(letter, refusal)
     else life?.wake()
@@ -209,10 +207,20 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
     return undefined
   }
 
+  #withdraw(letter: Letter): void {
+    this.#mailbox?.remove(letter)
+    this.#discardEmpty()
+  }
+
+  /** At rest an actor has none. */
+  #discardEmpty(): void {
+    if (this.#mailbox?.length === 0) this.#mailbox = undefined
+  }
+
   /** What an interrupted asker does, and how long an asker waits. */
   #await(letter: Letter, reply: NonNullable<Letter["reply"]>, { timeout }: AskOptions): Effect.Effect<void> {
     const { post } = this
-    const withdraw = () => this.#mailbox?.remove(letter)
+    const withdraw = () => this.#withdraw(letter)
     if (timeout === "infinity" || post === undefined) return Effect.sync(withdraw)
     const millis = timeout === undefined ? gen_server_timeout : Duration.toMillis(timeout)
     const deadline = post.deadlines.add(millis, () => {

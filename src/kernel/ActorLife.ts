@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { Context, Fiber } from "effect"
-import type { Actor, Receive, Self } from "./Actor.ts"
+import type { Actor, Incumbent, Receive, Self } from "./Actor.ts"
 import type { Child } from "./Child.ts"
 import type { Life } from "./Life.ts"
 import type { Letter } from "./Mailbox.ts"
@@ -38,7 +38,7 @@ const stretch = 2048
 
 const uninterruptible = { uninterruptible: true } as const
 
-export class ActorLife<R> implements Life, Self {
+export class ActorLife<R> implements Life, Self, Incumbent {
   readonly #child: Child<R>
   readonly #actor: Actor<never, unknown, unknown, R>
   readonly #workplace: Workplace<R>
@@ -52,7 +52,7 @@ export class ActorLife<R> implements Life, Self {
   #exit: Exit.Exit<unknown, unknown> | undefined = undefined
   #observers: Set<() => void> | undefined = undefined
   /** Up, and nothing under way or about to be. */
-  isIdle = false
+  #isIdle = false
 
   constructor(child: Child<R>, actor: Actor<never, unknown, unknown, R>, workplace: Workplace<R>) {
     this.#child = child
@@ -81,20 +81,20 @@ export class ActorLife<R> implements Life, Self {
     this.#bear(birth)
   }
 
-  /** Works on this message at once, where the stack has room for it. For an idle one only. */
-  begin(letter: Letter): void {
+  begin(letter: Letter): boolean {
     const workplace = this.#workplace
-    this.isIdle = false
-    if (workplace.nesting >= deepest) return workplace.soon(() => this.#work(letter))
+    if (!this.#isIdle || workplace.nesting >= deepest) return false
+    this.#isIdle = false
     workplace.nesting++
     this.#work(letter)
     workplace.nesting--
+    return true
   }
 
   /** Works on what is in the mailbox, soon. */
   wake(): void {
-    if (!this.isIdle) return
-    this.isIdle = false
+    if (!this.#isIdle) return
+    this.#isIdle = false
     this.#workplace.soon(() => this.#work(undefined))
   }
 
@@ -102,7 +102,7 @@ export class ActorLife<R> implements Life, Self {
     this.#isDoomed = true
     if (this.#actor.life === this) this.#actor.life = undefined
     if (this.#fiber !== undefined) return this.#fiber.interruptUnsafe()
-    if (this.isIdle) this.#finish(interrupted)
+    if (this.#isIdle) this.#finish(interrupted)
   }
 
   abandonUnsafe(): void {
@@ -134,7 +134,7 @@ export class ActorLife<R> implements Life, Self {
     if (this.#isDoomed) return this.#finish(interrupted)
     this.#receive = exit.value
     this.#actor.life = this
-    this.isIdle = true
+    this.#isIdle = true
     this.#workplace.started(this.#child)
     if (this.#actor.waiting > 0) this.wake()
   }
@@ -147,7 +147,7 @@ export class ActorLife<R> implements Life, Self {
       if (receive === undefined || this.#isDoomed) return this.#finish(interrupted)
       this.#hand ??= this.#actor.take()
       if (this.#hand === undefined) {
-        this.isIdle = true
+        this.#isIdle = true
         return
       }
       // What is in a mailbox was put there by `tell` and `ask`, which take no other messages.
@@ -189,7 +189,7 @@ export class ActorLife<R> implements Life, Self {
     }
     this.#hand = undefined
     const isLast = this.#actor.waiting === 0 && !this.#isDoomed
-    this.isIdle = isLast
+    this.#isIdle = isLast
     this.#answer(letter, exit)
     return !isLast
   }
@@ -206,7 +206,7 @@ export class ActorLife<R> implements Life, Self {
   #finish(exit: Exit.Exit<unknown, unknown>): void {
     const hand = this.#hand
     this.#hand = undefined
-    this.isIdle = false
+    this.#isIdle = false
     if (this.#actor.life === this) this.#actor.life = undefined
     const { blame } = this.#child.past
     const told = blame === undefined ? exit : Exit.failCause(blame)

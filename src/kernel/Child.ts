@@ -57,6 +57,8 @@ export class Child<R> implements Host, Noded {
   stopping = false
   incarnations = 0
   everStarted = false
+  /** It is in the tree. What was left behind of it may end when it is not any more. */
+  isListed = true
   /** When the current incarnation had started, in uptime where that matters; undefined before. */
   startedAt: number | undefined = undefined
   #history: History | undefined = undefined
@@ -106,7 +108,8 @@ export class Child<R> implements Host, Noded {
     const branches = this.#branches ?? new Set()
     this.#branches = branches.add(branch)
     const isOwn = branch.path === this.path
-    this.changes.touch(isOwn ? this : branch)
+    if (isOwn) this.touch()
+    else this.changes.touch(branch)
     return () => {
       branches.delete(branch)
       // One that was left behind may go when the next has long taken its place.
@@ -118,7 +121,7 @@ export class Child<R> implements Host, Noded {
   }
 
   touch(): void {
-    this.changes.touch(this)
+    if (this.isListed) this.changes.touch(this)
   }
 
   /** What tells of the next start; the same for all who wait. */

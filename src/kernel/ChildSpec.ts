@@ -49,6 +49,7 @@ export const fromLayer = <A, E, R>(
 ): ResidentSpec<Exclude<Exclude<R, Incarnation>, Scope.Scope>> => {
   let vitals: (() => Vitals) | undefined
   const start = Effect.gen(function* () {
+    vitals = undefined
     const scope = yield* Effect.scope
     const parent = yield* ParentNode
     const { ended, failUnsafe, service } = incarnate(scope, (own) => {

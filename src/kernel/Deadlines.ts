@@ -11,9 +11,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Fiber } from "effect"
 import { Chain, Link } from "./Chain.ts"
+import { uptime } from "./Uptime.ts"
 
 /** One who waits; `expire` is called once, unless it is removed before. */
 export class Deadline extends Link {
+  /** In uptime. */
   readonly at: number
   readonly expire: () => void
 
@@ -46,7 +48,7 @@ export class Deadlines {
   /** Calls `expire` in `patience` milliseconds. */
   add(patience: number, expire: () => void): Deadline {
     const line = this.#lineOf(patience)
-    const deadline = new Deadline(this.#clock.currentTimeMillisUnsafe() + patience, expire)
+    const deadline = new Deadline(uptime(this.#clock) + patience, expire)
     line.waiting.append(deadline)
     if (!line.isWatched) {
       line.isWatched = true
@@ -80,7 +82,7 @@ export class Deadlines {
         this.#lines.delete(line.patience)
         return Effect.void
       }
-      const left = first.at - this.#clock.currentTimeMillisUnsafe()
+      const left = first.at - uptime(this.#clock)
       if (left > 0) return Effect.andThen(Effect.sleep(left), this.#watch(line))
       line.waiting.shift()
       first.expire()

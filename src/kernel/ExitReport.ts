@@ -51,7 +51,10 @@ export const tell = (
   if (listener === undefined) return log
   return Effect.andThen(
     log,
-    Effect.catchCause(listener(report), (cause) => Effect.logError("exit listener failed", cause))
+    Effect.catchCause(
+      Effect.suspend(() => listener(report)),
+      (cause) => Effect.logError("exit listener failed", cause)
+    )
   )
 }
 

@@ -124,8 +124,8 @@ export class Family<R> extends Roster<R> implements Branch {
     })
   }
 
-  #endHung({ path, spec }: Child<R>, waiting: number, millis: number): Effect.Effect<void> {
-    return Effect.ignore(this.kill(spec.id, Cause.fail(new ChildHung({ path, waiting, millis }))))
+  #endHung({ path, spec }: Child<R>, waiting: number, millis: number): void {
+    this.attend(Effect.ignore(this.kill(spec.id, Cause.fail(new ChildHung({ path, waiting, millis })))))
   }
 
   /** Forgets a child that is down. */
@@ -169,13 +169,21 @@ export class Family<R> extends Roster<R> implements Branch {
   }
 
   snapshot(limits: SnapshotLimits): NodeSnapshot {
-    const children: Array<NodeSnapshot> = []
-    for (const child of this.children.values()) {
-      if (children.length >= limits.children) break
-      children.push(child.snapshot(limits))
-    }
+    const children = this.#listed(limits.children).map((child) => child.snapshot(limits))
     const omitted = this.children.size - children.length
     return { ...this.node(), children, ...(omitted > 0 && { omitted }) }
+  }
+
+  /** All, or as many as are wanted: first those that are not simply running, as somebody may look for them. */
+  #listed(limit: number): ReadonlyArray<Child<R>> {
+    if (this.children.size <= limit) return [...this.children.values()]
+    const remarkable: Array<Child<R>> = []
+    const running: Array<Child<R>> = []
+    for (const child of this.children.values()) {
+      const alike = child.state === "running" ? running : remarkable
+      if (alike.length < limit) alike.push(child)
+    }
+    return [...remarkable, ...running].slice(0, limit)
   }
 
   leave(): void {

@@ -60,13 +60,13 @@ export class Mailbox {
 
   /** Letters that came in and those whose senders wait. */
   get length(): number {
-    return this.#letters.length + (this.#line?.length ?? 0)
+    return this.#letters.length + this.#inLine
   }
 
   /** Puts a letter in. Returns the one that there is no room for: the same, one that was dropped for it, or none. */
   offer(letter: Letter): Letter | undefined {
     const { capacity, whenFull } = this.#options
-    if (this.#letters.length < capacity && this.#line === undefined) {
+    if (this.#letters.length < capacity && this.#inLine === 0) {
       this.#letters.append(letter)
       return undefined
     }
@@ -108,14 +108,16 @@ export class Mailbox {
     return taken
   }
 
+  get #inLine(): number {
+    return this.#line?.length ?? 0
+  }
+
   /** Lets senders in when half of the letters are gone, so that they and the reader take turns in batches. */
   #admit(): void {
     if (this.#letters.length > this.#options.capacity / 2) return
     while (this.#letters.length < this.#options.capacity) {
       const letter = this.#line?.shift()
       if (letter === undefined) return
-      // Its sender goes on at once, and finds no line if it was the last in it.
-      if (this.#line?.length === 0) this.#line = undefined
       this.#letters.append(letter)
       letter.admitted?.()
     }

@@ -27,6 +27,7 @@ import { ChildStartFailed } from "./SupervisorError.ts"
 import type { Changes, Host, Origin } from "./Tree.ts"
 import { ParentNode } from "./Tree.ts"
 import { TreeChanges } from "./TreeChanges.ts"
+import { uptime } from "./Uptime.ts"
 
 export interface RosterOptions<R> {
   readonly path: string
@@ -90,7 +91,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
 
   /** Milliseconds that only go forward, for the rules. */
   get uptime(): number {
-    return Number(this.#clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+    return uptime(this.#clock)
   }
 
   get isClosed(): boolean {
@@ -142,6 +143,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     const child = new Child(spec, this, dynamic)
     const present = this.children.get(spec.id)
     if (present?.spec instanceof Actor && present.spec !== spec) this.#retire(present.spec, present)
+    if (present !== undefined) present.isListed = false
     this.children.set(spec.id, child)
     if (spec instanceof Actor) spec.post = this
     this.changes.touch(child)
@@ -151,6 +153,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
   /** Forgets a child that is down. */
   protected remove(child: Child<R>): void {
     if (this.children.get(child.spec.id) === child) this.children.delete(child.spec.id)
+    child.isListed = false
     this.changes.remove(child)
     if (child.spec instanceof Actor) this.#retire(child.spec, child)
   }

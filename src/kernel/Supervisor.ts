@@ -77,7 +77,7 @@ export interface Supervisor<in R = never> {
   killChild(id: string): Effect.Effect<void, ChildUnknown>
   /** Forgets a child that is down. */
   deleteChild(id: string): Effect.Effect<void, ChildUnknown | ChildRunning>
-  /** This node and all below it, a thousand children of each node at most. */
+  /** This node and all below it, a thousand children of each node at most; of more, first those that do not run. */
   readonly snapshot: Effect.Effect<NodeSnapshot>
   /** The same, then everything that changes in the tree this supervisor is the root of. */
   readonly changes: Stream.Stream<TreeChange>

@@ -56,7 +56,7 @@ export const NodeSnapshot = Schema.Struct({
 
 /**
  * What a watcher of the tree is told: first the whole of it, then each node that changed, as it is by then, and each
- * path under which nothing is any more.
+ * path under which nothing is any more. One that has missed too much is shown the whole again.
  */
 export const TreeChange = Schema.Union([
   Schema.Struct({ type: Schema.tag("Tree"), tree: NodeSnapshot }),
@@ -65,7 +65,7 @@ export const TreeChange = Schema.Union([
 ])
 export type TreeChange = typeof TreeChange.Type
 
-/** How much of a large tree is wanted: at most so many children of each node. */
+/** How much of a large tree is wanted: at most so many children of each node, those first that are not running. */
 export interface SnapshotLimits {
   readonly children: number
 }

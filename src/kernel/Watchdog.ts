@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Child } from "./Child.ts"
 import type { Life } from "./Life.ts"
+import { uptime } from "./Uptime.ts"
 
 export interface WatchdogOptions {
   /** How long a child may do nothing while work waits for it. It is found within one and a half times of that. */
@@ -28,11 +29,14 @@ interface Sight {
 /** How many children are looked at before others get a turn. */
 const atOnce = 1000
 
-/** Looks after the children without end; `restart` is told whom to end, how much waits for it and since how long. */
+/**
+ * Looks after the children without end; `restart` is told whom to end, how much waits for it and since how long, and
+ * does not wait for that end, as others may hang meanwhile.
+ */
 export const watch = <R>(
   children: ReadonlyMap<string, Child<R>>,
   options: WatchdogOptions,
-  restart: (child: Child<R>, waiting: number, millis: number) => Effect.Effect<void>
+  restart: (child: Child<R>, waiting: number, millis: number) => void
 ): Effect.Effect<never> => {
   const patience = Duration.toMillis(options.patience)
   const sights = new WeakMap<Child<R>, Sight>()
@@ -51,11 +55,11 @@ export const watch = <R>(
     yield* Effect.logError("child hangs").pipe(
       Effect.annotateLogs({ child: child.path, waiting: vitals.waiting, millis, decision: options.onHang })
     )
-    if (options.onHang === "restart") yield* restart(child, vitals.waiting, millis)
+    if (options.onHang === "restart") restart(child, vitals.waiting, millis)
   })
 
   const round = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+    const now = uptime(yield* Clock.Clock)
     let looked = 0
     for (const child of children.values()) {
       if (child.spec.vitals !== undefined) yield* look(child, now)

@@ -5,7 +5,7 @@ import * as Actor from "../../src/kernel/Actor.ts"
 import * as Registry from "../../src/kernel/Registry.ts"
 import * as Supervisor from "../../src/kernel/Supervisor.ts"
 import { ParentNode } from "../../src/kernel/Tree.ts"
-import { type ActorPart, asking, layer, settle, Troupe, turn } from "./Troupe.ts"
+import { type ActorPart, asking, layer, settle, Troupe, turn, type Work } from "./Troupe.ts"
 
 const rules = { name: "root", strategy: "one_for_one", intensity: { restarts: 3, within: "1 minute" } } as const
 const backoff = { base: "1 minute", cap: "1 minute" } as const
@@ -113,6 +113,46 @@ describe("ActorLife, restarting", () => {
       yield* supervisor.startChild(actor("a"))
       assert.strictEqual(yield* Fiber.join(asked), "ActorDown")
       assert.deepInclude(logs.at(-1), { message: "messages dropped", annotations: { child: "root/a", messages: 1 } })
+    })
+  )
+})
+
+describe("ActorLife, asked in a chain", () => {
+  test(
+    "lets an asker take back what is not begun, however deep in a chain of asks",
+    Effect.gen(function* () {
+      const { actor, diary } = yield* Troupe
+      const chain = Array.from({ length: 40 }, (_, nth) => actor(`${nth}`))
+      const last = actor("last")
+      yield* Supervisor.make({ ...rules, children: [...chain, last] })
+      for (let length = 0; length <= chain.length; length++) {
+        turn(diary)
+        let isBegun = false
+        const work = Effect.sync(() => {
+          isBegun = true
+        }).pipe(Effect.andThen(Effect.yieldNow), Effect.andThen(Effect.sync(() => void diary.push("done"))))
+        const takenBack = Effect.gen(function* () {
+          const asked = yield* asking(last, work)
+          const begun = isBegun
+          yield* Fiber.interrupt(asked)
+          return begun
+        })
+        const asks = chain.slice(0, length).reduce<Work>((inner, next) => next.ask(inner) as Work, takenBack)
+        const begun = yield* asks
+        yield* settle
+        assert.deepStrictEqual(turn(diary), begun ? ["done"] : [])
+      }
+    })
+  )
+
+  test(
+    "answers at the end of a chain that is longer than the stack",
+    Effect.gen(function* () {
+      const { actor } = yield* Troupe
+      const chain = Array.from({ length: 20_000 }, (_, nth) => actor(`${nth}`))
+      yield* Supervisor.make({ ...rules, children: chain })
+      const asks = chain.reduce<Work>((inner, next) => next.ask(inner) as Work, Effect.succeed("answer"))
+      assert.strictEqual(yield* asks, "answer")
     })
   )
 })

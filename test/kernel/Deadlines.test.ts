@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { Deadlines } from "../../src/kernel/Deadlines.ts"
 import * as Supervisor from "../../src/kernel/Supervisor.ts"
 import { Census } from "./Census.ts"
+import { leaping } from "./LeapingClock.ts"
 import { asking, layer, settle, Troupe } from "./Troupe.ts"
 
 const rules = { name: "root", strategy: "one_for_one", intensity: { restarts: 3, within: "1 minute" } } as const
@@ -45,6 +46,20 @@ describe("Deadlines", () => {
       assert.strictEqual(fibers.length, 1)
       yield* TestClock.adjust("5 seconds")
       assert.strictEqual(awake(), 0)
+    })
+  )
+
+  it.effect("expire in time although the time of day is set", () =>
+    Effect.gen(function* () {
+      const { deadlines } = yield* Effect.provideService(watched, Clock.Clock, yield* leaping)
+      const expired: Array<number> = []
+      for (const patience of [1000, 2000]) deadlines.add(patience, () => expired.push(patience))
+      yield* TestClock.adjust("999 millis")
+      assert.deepStrictEqual(expired, [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(expired, [1000])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(expired, [1000, 2000])
     })
   )
 

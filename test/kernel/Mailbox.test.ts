@@ -109,6 +109,19 @@ describe("Mailbox, suspending when full", () => {
     })
   )
 
+  test(
+    "lets a sender in at once, and its message be worked on, when all who waited before have gone",
+    Effect.gen(function* () {
+      const { a, diary, open, say, telling } = yield* busy({ capacity: 2, whenFull: "suspend" })
+      const waiting = [yield* asking(a, say("1")), yield* asking(a, say("2")), yield* telling("3")]
+      yield* Fiber.interruptAll(waiting.toReversed())
+      const late = yield* telling("4")
+      assert.isDefined(late.pollUnsafe())
+      yield* open
+      assert.deepStrictEqual([turn(diary), a.waiting], [["4"], 0])
+    })
+  )
+
   const Step = Schema.Literals(["send", "take", "withdraw"])
   it.prop("takes every letter once and in order, whoever had to wait", [Schema.Array(Step)], ([steps]) => {
     const mailbox = new Mailbox({ capacity: 3, whenFull: "suspend" })

@@ -179,6 +179,9 @@ describe.each(kinds)("as in OTP, with children of kind %s:", (kind) => {
         children.slice(0, 2).map(({ path }) => path),
         ["root/1", "root/4"]
       )
+      yield* supervisor.pauseChild("1400")
+      const [first, second] = (yield* supervisor.snapshot).children
+      assert.deepStrictEqual([first?.path, first?.state, second?.path], ["root/1400", "paused", "root/1"])
     })
   )
 

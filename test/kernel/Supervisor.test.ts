@@ -254,6 +254,19 @@ describe("Supervisor, restarting", () => {
   )
 
   test(
+    "survives a listener that throws",
+    Effect.gen(function* () {
+      const { child, crash, diary } = yield* Troupe
+      const onExit = () => {
+        throw new Error("deaf")
+      }
+      yield* Supervisor.make({ ...oneForOne, children: [child("a")], onExit })
+      yield* crash("a")
+      assert.deepStrictEqual(diary, ["+a", "-a", "+a"])
+    })
+  )
+
+  test(
     "counts an interruption that nobody asked for as a failure",
     Effect.gen(function* () {
       const { logs } = yield* Troupe

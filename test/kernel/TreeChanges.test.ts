@@ -138,6 +138,32 @@ describe("TreeChanges", () => {
     })
   )
 
+  it.effect("show the whole tree anew to a watcher who has missed too much, and keep no more for it", () =>
+    Effect.gen(function* () {
+      const since = "1970-01-01T00:00:00.000Z"
+      const node = (path: string) => ({
+        path,
+        node: () => ({ path, kind: "worker", state: "running", restarts: 0, since }) as const
+      })
+      const changes = new TreeChanges()
+      const told: Array<string> = []
+      const gate = yield* Deferred.make<void>()
+      const tell = (change: TreeChange) => {
+        told.push(change.type === "Gone" ? `-${change.path}` : change.type)
+        return Deferred.await(gate)
+      }
+      const stream = changes.stream(() => ({ ...node("root").node(), children: [] }))
+      yield* Effect.forkScoped(Stream.runForEach(stream, tell), { startImmediately: true })
+      for (let nth = 0; nth < 5000; nth++) changes.remove(node(`root/${nth}`))
+      for (let nth = 0; nth < 5000; nth++) changes.touch(node(`root/${nth}`))
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      changes.remove(node("root/1"))
+      yield* settle
+      assert.deepStrictEqual(told, ["Tree", "Tree", "-root/1"])
+    })
+  )
+
   test(
     "see everything stop when the root's Scope closes, and what was made inside go",
     Effect.gen(function* () {
@@ -150,6 +176,23 @@ describe("TreeChanges", () => {
         Array.from(seen.nodes.values(), ({ path, state }) => [path, state]),
         ["root", "root/a", "root/b", "root/inner"].map((path) => [path, "stopped"])
       )
+    })
+  )
+
+  test(
+    "say no more of a child that is gone when what was left behind of it ends",
+    Effect.gen(function* () {
+      const { child } = yield* Troupe
+      const gate = yield* Deferred.make<void>()
+      const supervisor = yield* Supervisor.make({ ...rules, name: "root" })
+      const children = [child("x", { release: () => Deferred.await(gate), shutdown: "infinity" })]
+      yield* supervisor.startChild(Supervisor.child({ ...rules, name: "inner", shutdown: "brutal", children }))
+      const seen = yield* watching(supervisor, Effect.void)
+      yield* supervisor.stopChild("inner")
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      assert.deepStrictEqual([...seen.nodes.keys()], ["root"])
     })
   )
 

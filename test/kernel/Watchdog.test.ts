@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Latch } from "effect"
+import { Clock, Deferred, Effect, Latch, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Actor from "../../src/kernel/Actor.ts"
 import { fromLayer, type ResidentSpec } from "../../src/kernel/ChildSpec.ts"
@@ -7,8 +7,8 @@ import { shutdownFrom, type Vitals } from "../../src/kernel/ChildOptions.ts"
 import { Incarnation } from "../../src/kernel/Incarnation.ts"
 import * as Supervisor from "../../src/kernel/Supervisor.ts"
 import type { WatchdogOptions } from "../../src/kernel/Watchdog.ts"
+import { leaping } from "./LeapingClock.ts"
 import { layer, settle, Troupe } from "./Troupe.ts"
-import { Layer } from "effect"
 
 const rules = { name: "root", strategy: "one_for_one", intensity: { restarts: 3, within: "1 hour" } } as const
 
@@ -128,6 +128,33 @@ describe("a watchdog", () => {
       yield* settle
       assert.strictEqual(yield* restarts(supervisor), 1)
       yield* Deferred.succeed(never, undefined)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
+  it.effect("finds one that hangs while another is still being released, as long as that may take", () =>
+    Effect.gen(function* () {
+      const never = yield* Deferred.make<void>()
+      const hung = { ...saying(() => ({ waiting: 1, done: 0 })), shutdown: "infinity" } as const
+      const deaf: ResidentSpec = { ...hung, start: Effect.succeed(Effect.uninterruptible(Deferred.await(never))) }
+      yield* Supervisor.make({ ...rules, ...watched("restart"), children: [deaf, { ...hung, id: "b" }] })
+      yield* TestClock.adjust("15 seconds")
+      yield* settle
+      assert.deepStrictEqual(
+        (yield* hangs).map(({ annotations }) => annotations["child"]),
+        ["root/a", "root/b"]
+      )
+      yield* Deferred.succeed(never, undefined)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
+  it.effect("is not misled by a clock that is set", () =>
+    Effect.gen(function* () {
+      const actor = saying(() => ({ waiting: 1, done: 0 }))
+      yield* Supervisor.make({ ...rules, ...watched("report"), children: [actor] }).pipe(
+        Effect.provideService(Clock.Clock, yield* leaping)
+      )
+      yield* TestClock.adjust("14 seconds")
+      assert.lengthOf(yield* hangs, 0)
     }).pipe(Effect.scoped, Effect.provide(layer))
   )
 
