@@ -30,7 +30,8 @@ import {
   SupervisorExhausted
 } from "./SupervisorError.ts"
 import type { Branch, Control, Host, NodeSnapshot, SnapshotLimits, TreeNode } from "./Tree.ts"
-import { childOnPath, isoTime } from "./Tree.ts"
+import { isoTime } from "./Tree.ts"
+import { locateIn, snapshotOf } from "./View.ts"
 import { watch, type WatchdogOptions } from "./Watchdog.ts"
 
 export interface FamilyOptions<R> extends RosterOptions<R> {
@@ -169,21 +170,7 @@ export class Family<R> extends Roster<R> implements Branch {
   }
 
   snapshot(limits: SnapshotLimits): NodeSnapshot {
-    const children = this.#listed(limits.children).map((child) => child.snapshot(limits))
-    const omitted = this.children.size - children.length
-    return { ...this.node(), children, ...(omitted > 0 && { omitted }) }
-  }
-
-  /** All, or as many as are wanted: first those that are not simply running, as somebody may look for them. */
-  #listed(limit: number): ReadonlyArray<Child<R>> {
-    if (this.children.size <= limit) return [...this.children.values()]
-    const remarkable: Array<Child<R>> = []
-    const running: Array<Child<R>> = []
-    for (const child of this.children.values()) {
-      const alike = child.state === "running" ? running : remarkable
-      if (alike.length < limit) alike.push(child)
-    }
-    return [...remarkable, ...running].slice(0, limit)
+    return snapshotOf(this, limits)
   }
 
   leave(): void {
@@ -192,25 +179,19 @@ export class Family<R> extends Roster<R> implements Branch {
 
   /** How to act on a node below this one; undefined when there is none at this path. */
   locate(path: string): Control | undefined {
-    const id = childOnPath(this.path, path)
-    const child = id === undefined ? undefined : this.children.get(id)
-    if (id === undefined || child === undefined) return undefined
-    if (child.path === path) {
-      return {
-        node: () => child.node(),
-        restart: this.restart(id),
-        stop: this.stop(id, "stopped"),
-        pause: this.stop(id, "paused"),
-        resume: this.resume(id),
-        kill: this.kill(id)
-      }
+    return locateIn(this, path, (child) => this.#controlOf(child))
+  }
+
+  #controlOf(child: Child<R>): Control {
+    const { id } = child.spec
+    return {
+      node: () => child.node(),
+      restart: this.restart(id),
+      stop: this.stop(id, "stopped"),
+      pause: this.stop(id, "paused"),
+      resume: this.resume(id),
+      kill: this.kill(id)
     }
-    // The last one first: an incarnation that was left behind may still have one there.
-    for (const branch of [...child.branches].reverse()) {
-      const found = branch.locate(path)
-      if (found !== undefined) return found
-    }
-    return undefined
   }
 
   protected get isPaced(): boolean {

@@ -27,6 +27,7 @@ import { ChildStartFailed } from "./SupervisorError.ts"
 import type { Changes, Host, Origin } from "./Tree.ts"
 import { ParentNode } from "./Tree.ts"
 import { TreeChanges } from "./TreeChanges.ts"
+import { atOnce, inTurns } from "./Turns.ts"
 import { uptime } from "./Uptime.ts"
 
 export interface RosterOptions<R> {
@@ -39,9 +40,6 @@ export interface RosterOptions<R> {
   /** Owns the steps under way. */
   readonly scope: Scope.Scope
 }
-
-/** How many are stopped before others get a turn: about 1 ms where one takes 1 µs. */
-const atOnce = 1000
 
 export abstract class Roster<R> implements Workplace<R>, Origin {
   readonly children = new Map<string, Child<R>>()
@@ -339,19 +337,4 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     const { path } = child
     this.run(Effect.logWarning("messages dropped").pipe(Effect.annotateLogs({ child: path, messages: lost })))
   }
-}
-
-/** Does this to each; others get a turn after each thousand. */
-const inTurns = <A>(items: Iterable<A>, act: (item: A) => void): Effect.Effect<void> => {
-  const rest = items[Symbol.iterator]()
-  let isOver = false
-  const some = () => {
-    for (let count = 0; count < atOnce && !isOver; count++) {
-      const next = rest.next()
-      if (next.done === true) isOver = true
-      else act(next.value)
-    }
-    return isOver ? Effect.void : Effect.yieldNow
-  }
-  return Effect.whileLoop({ while: () => !isOver, body: some, step: () => undefined })
 }
