@@ -131,6 +131,7 @@ export const servable = Effect.fnUntraced(function* (session: Session) {
   const id = agentOf(session.state())
   if (id === undefined) return
   const agents = yield* Agents
+  if (Option.isSome(yield* agents.current(id))) return
   yield* Effect.raceFirst(Effect.ignore(agents.serving(id)), session.cancelled)
 })
 

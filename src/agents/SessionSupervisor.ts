@@ -33,7 +33,7 @@ export interface SessionSupervisor {
   wake(session: Session, claimed: boolean): Effect.Effect<void>
   /** Whether a turn that begins now need not wait for others. */
   hasRoom(): boolean
-  /** How many sessions are being served. */
+  /** How many sessions are being served or stand in line for it; not those whose agent is away. */
   readonly active: () => number
   /** Waits until none is. */
   readonly quiet: Effect.Effect<void>
@@ -46,6 +46,7 @@ export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
   const turns = yield* Semaphore.make(concurrentTurns)
   const quiet = yield* Latch.make(true)
   const serving = new Set<SessionId>()
+  const placed = new Set<SessionId>()
   const supervisor = yield* Supervisor.make<Agents | TurnRunner>({
     name: "sessions",
     strategy: "one_for_one",
@@ -70,9 +71,18 @@ export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
     const session = yield* sessions.borrow(id)
     yield* session.ready
     session.phase = "running"
-    yield* Effect.acquireRelease(enter(id), () => leave(id))
+    const served = Effect.acquireUseRelease(
+      Effect.sync(() => placed.add(id)),
+      () => serve(session, drain.refusing),
+      () => Effect.sync(() => placed.delete(id))
+    )
+    const inLine = Effect.acquireUseRelease(
+      enter(id),
+      () => Semaphore.withPermits(turns, 1)(served),
+      () => leave(id)
+    )
     return servable(session).pipe(
-      Effect.andThen(Semaphore.withPermits(turns, 1)(serve(session, drain.refusing))),
+      Effect.andThen(inLine),
       Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
       Effect.annotateLogs({ tenant: tenant.id, session: id, ...agentOf(session) })
     )
@@ -80,7 +90,8 @@ export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
 
   const child = ({ id, inbox, state }: Session): ChildSpec<Agents | TurnRunner> => ({
     id,
-    vitals: () => ({ waiting: Queue.sizeUnsafe(inbox), done: state().seq }),
+    // One that waits for its agent or for a place does not hang.
+    vitals: () => ({ waiting: placed.has(id) ? Queue.sizeUnsafe(inbox) : 0, done: state().seq }),
     kind: "worker",
     restart: "transient",
     shutdown: longerThanAnyTool,

@@ -22,7 +22,7 @@ export const layer = Layer.effect(
       tenants.services(id).pipe(
         Effect.flatMap((services) =>
           Effect.provideContext(
-            SessionStore.use((store) => store.unfinished),
+            SessionStore.use((store) => store.count),
             services
           )
         ),

@@ -67,22 +67,19 @@ const make = Effect.fnUntraced(function* ({ config, folder, generation }: Tenant
   })
   yield* Effect.forEach(children, ({ tried }) => Deferred.await(tried), { discard: true })
 
-  const stateOf = Effect.fnUntraced(function* (id: TenantId) {
-    const { children } = yield* supervisor.snapshot
-    return children.find(({ path }) => path === `${supervisor.path}/${id}`)?.state ?? "stopped"
-  })
+  const stateOf = (id: TenantId) => supervisor.locate(`${supervisor.path}/${id}`)?.node().state ?? "stopped"
 
   const status = Effect.fnUntraced(function* (id: TenantId) {
     const definition = config.tenants.get(id)
     if (definition === undefined) return yield* new TenantUnknown({ tenant: id })
-    const view: TenantStatus = { id, config: definition.config, generation, state: yield* stateOf(id) }
+    const view: TenantStatus = { id, config: definition.config, generation, state: stateOf(id) }
     return view
   })
 
   const services = Effect.fnUntraced(function* (id: TenantId) {
     if (!config.tenants.has(id)) return yield* new TenantUnknown({ tenant: id })
     const present = running.get(id)
-    if (present === undefined) return yield* new TenantUnavailable({ tenant: id, state: yield* stateOf(id) })
+    if (present === undefined) return yield* new TenantUnavailable({ tenant: id, state: stateOf(id) })
     return yield* Effect.catch(present, () => new TenantUnavailable({ tenant: id, state: "restarting" }))
   })
 

@@ -7,7 +7,20 @@ import { Drain } from "../../src/kernel/Drain.ts"
 import { SessionStore } from "../../src/sessions/SessionStore.ts"
 import { layerSqlite } from "../support/SqliteStore.ts"
 import * as AgentWorld from "../support/AgentWorld.ts"
-import { answers, below, ended, event, inTime, log, s, say, settle, types, World } from "../support/AgentWorld.ts"
+import {
+  answers,
+  below,
+  ended,
+  event,
+  inTime,
+  log,
+  logged,
+  s,
+  say,
+  settle,
+  types,
+  World
+} from "../support/AgentWorld.ts"
 import { behind, broken, calls, gate, make, text } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
 import { countingTools, runsOf } from "../support/Tools.ts"
@@ -49,6 +62,51 @@ describe("a limit of turns that run at once", () => {
       )
     )
   })
+})
+
+describe("a session that cannot be served yet", () => {
+  const patient = Effect.repeat(Effect.andThen(settle, TestClock.adjust("30 seconds")), { times: 10 })
+
+  it.effect("is not taken for one that hangs while its agent is paused", () =>
+    Effect.gen(function* () {
+      const { pause, resume } = (yield* World).control("agents/main")
+      yield* pause
+      yield* say("hello")
+      yield* say("are you there?")
+      yield* patient
+      assert.notInclude(yield* logged, "child hangs")
+      yield* resume
+      yield* inTime(ended())
+    }).pipe(Effect.provide(AgentWorld.layer()))
+  )
+
+  it.effect("is not taken for one that hangs while others have all the places", () => {
+    const opened = gate()
+    return Effect.gen(function* () {
+      yield* say("hello")
+      yield* opened.reached
+      yield* say("hello", { session: other })
+      yield* say("are you there?", { session: other })
+      yield* patient
+      assert.notInclude(yield* logged, "child hangs")
+      yield* opened.open
+      yield* inTime(ended(1, other))
+    }).pipe(
+      Effect.provide(
+        AgentWorld.layer({ providers: [make([behind(opened, text("x"))])], limits: { concurrentTurns: 1 } })
+      )
+    )
+  })
+
+  it.effect("holds up no orderly stop while its agent is paused", () =>
+    Effect.gen(function* () {
+      const { quiet } = yield* Directory
+      yield* (yield* World).control("agents/main").pause
+      yield* say("hello")
+      yield* (yield* Drain).begin
+      yield* quiet
+    }).pipe(Effect.provide(AgentWorld.layer()))
+  )
 })
 
 describe("an orderly stop", () => {

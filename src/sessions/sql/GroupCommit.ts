@@ -46,13 +46,15 @@ export const make: <Request, A, E>(
   const queue: Array<Waiting<Request, A, E>> = []
   const doorbell = Latch.makeUnsafe(false)
   let open = true
-  let committed = 0
+  let submitted = 0
+  let settled = 0
 
   const submit = (request: Request): Effect.Effect<A, E> =>
     Effect.suspend(() => {
       if (!open) return Effect.fail(options.closed)
       const answer = Deferred.makeUnsafe<A, E>()
       queue.push({ request, answer })
+      submitted++
       doorbell.openUnsafe()
       return Deferred.await(answer)
     })
@@ -64,6 +66,7 @@ export const make: <Request, A, E>(
   ) {
     for (const [index, { answer }] of batch.entries()) {
       if (index > 0 && index % answeredAtOnce === 0) yield* Effect.yieldNow
+      settled++
       Deferred.doneUnsafe(answer, answerTo(index))
     }
   })
@@ -75,7 +78,6 @@ export const make: <Request, A, E>(
       return Effect.void
     }
     const batch = [first, ...rest]
-    committed += batch.length
     return options.commit([first.request, ...rest.map((waiting) => waiting.request)]).pipe(
       Effect.matchCauseEffect({
         onFailure: (cause) => settle(batch, () => Exit.failCause(cause)),
@@ -97,7 +99,7 @@ export const make: <Request, A, E>(
   const write = Effect.forever(Effect.andThen(gather, commit), { disableYield: true })
   const incarnation = yield* Incarnation
   yield* incarnation.fork(write, { mustNotEnd: "the writer of the store" })
-  yield* incarnation.reportVitals(() => ({ waiting: queue.length, done: committed }))
+  yield* incarnation.reportVitals(() => ({ waiting: submitted - settled, done: settled }))
   return { submit }
 })
 

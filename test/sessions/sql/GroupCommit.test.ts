@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Latch, Scope } from "effect"
+import type { Vitals } from "../../../src/kernel/ChildOptions.ts"
 import { incarnate, Incarnation } from "../../../src/kernel/Incarnation.ts"
 import * as GroupCommit from "../../../src/sessions/sql/GroupCommit.ts"
 
@@ -15,13 +16,14 @@ const gated = Effect.gen(function* () {
     if (batch.includes("defect")) return yield* Effect.die(new Error("boom"))
     return batch.map((request) => (request === "bad" ? Exit.fail("refused") : Exit.succeed(`${request}!`)))
   })
+  let vitals = (): Vitals => ({ waiting: 0, done: 0 })
   const { submit } = yield* Effect.provideService(
     GroupCommit.make({ commit, limit: 3, closed: "closed" }),
     Incarnation,
-    incarnate(yield* Effect.scope, () => undefined).service
+    incarnate(yield* Effect.scope, (reported) => (vitals = reported)).service
   )
   const ask = (request: string) => Effect.forkChild(submit(request), { startImmediately: true })
-  return { gate, started, batches, submit, ask }
+  return { gate, started, batches, submit, ask, vitals: () => vitals() }
 })
 
 describe("GroupCommit", () => {
@@ -75,6 +77,20 @@ describe("GroupCommit", () => {
       yield* gate.open
       assert.strictEqual(yield* submit("c"), "c!")
       assert.deepStrictEqual(batches, [["a"], ["b", "c"]])
+    })
+  )
+
+  it.effect("says that a request waits until its commit is over, so that a commit that hangs is found", () =>
+    Effect.gen(function* () {
+      const { ask, gate, started, vitals } = yield* gated
+      const first = yield* ask("a")
+      yield* Deferred.await(started)
+      assert.deepStrictEqual(vitals(), { waiting: 1, done: 0 })
+      const second = yield* ask("b")
+      assert.deepStrictEqual(vitals(), { waiting: 2, done: 0 })
+      yield* gate.open
+      yield* Fiber.joinAll([first, second])
+      assert.deepStrictEqual(vitals(), { waiting: 0, done: 2 })
     })
   )
 
