@@ -42,15 +42,13 @@ const make = Effect.fnUntraced(function* () {
   const run = Effect.fnUntraced(function* (call: PreparedCall, how: "run" | "query", context: ToolContext) {
     const ended = yield* Deferred.make<ToolOutcome>()
     const id = `${context.session} ${context.call}`
-    const child = worker({
-      id,
-      restart: "temporary",
-      shutdown: "10 seconds",
-      run: (how === "query" ? queryTool(call, context) : runTool(call, context)).pipe(
-        Effect.flatMap((outcome) => Deferred.succeed(ended, outcome)),
-        Effect.ensuring(Deferred.succeed(ended, stopped))
-      )
-    })
+    const once = Effect.suspend(() => (how === "query" ? queryTool(call, context) : runTool(call, context))).pipe(
+      Effect.flatMap((outcome) => Deferred.succeed(ended, outcome)),
+      Effect.ensuring(Deferred.succeed(ended, stopped))
+    )
+    // An operator may restart the child, but nobody runs a call twice.
+    const run = Effect.flatMap(Deferred.isDone(ended), (isDone) => (isDone ? Effect.void : once))
+    const child = worker({ id, restart: "temporary", shutdown: "10 seconds", run })
     return yield* Effect.acquireUseRelease(
       Effect.orDie(supervisor.startChild(child)),
       () => Deferred.await(ended),

@@ -47,7 +47,8 @@ export const watchTree = HttpApiEndpoint.get("tree", "/tree", {
   OpenApi.Description,
   "The supervision tree, or the part of it that begins at `path`; to a token that is bound to a tenant it begins at " +
     "that tenant. With `Accept: text/event-stream` first the whole (event Tree), then every node that changes, as it " +
-    "is by then (Changed), and every path under which nothing is any more (Gone)."
+    "is by then (Changed), and every path under which nothing is any more (Gone). A watcher that has missed too much " +
+    "is told the whole again."
 )
 
 export const restartNode = act(

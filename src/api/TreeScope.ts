@@ -32,7 +32,7 @@ export const changeWithin = (change: TreeChange, top: string): TreeChange | unde
   switch (change.type) {
     case "Tree": {
       const tree = subtree(change.tree, top)
-      return tree && { type: "Tree", tree }
+      return tree === undefined ? { type: "Gone", path: top } : { type: "Tree", tree }
     }
     case "Changed":
       return isWithin(change.node.path, top) ? change : undefined

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer } from "effect"
+import { type Context, Duration, Effect, Fiber, Layer } from "effect"
 import { ToolRuns } from "../../src/agents/ToolRuns.ts"
 import { CallId } from "../../src/domain/Ids.ts"
 import { fromLayer } from "../../src/kernel/ChildSpec.ts"
@@ -100,6 +100,28 @@ describe("a tool call", () => {
         assert.deepStrictEqual(yield* below("tools"), [])
       }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], tools })))
     })
+  )
+
+  it.effect("is not run a second time by an operator who restarts its child", () =>
+    Effect.gen(function* () {
+      const opened = gate()
+      let times = 0
+      const held = call(() =>
+        Effect.andThen(
+          Effect.sync(() => times++),
+          Effect.as(opened.pass, "x")
+        )
+      )
+      const tree = { strategy: "one_for_one", intensity: { restarts: 0, within: "1 second" } } as const
+      const children = [fromLayer({ id: "tools", layer: ToolRuns.layer, publish: (built) => begin(built) })]
+      const begin = (built: Context.Context<ToolRuns>) =>
+        Effect.asVoid(Effect.forkScoped(Effect.provideContext(runs(held), built), { startImmediately: true }))
+      const root = yield* Supervisor.make({ name: "root", ...tree, children })
+      yield* opened.reached
+      const [running] = (yield* root.snapshot).children.flatMap(({ children }) => children)
+      yield* Effect.ignore(root.locate(running?.path ?? "")?.restart ?? Effect.die("it does not run"))
+      assert.strictEqual(times, 1)
+    }).pipe(Effect.scoped)
   )
 
   it.effect("ends when the tools of its tenant do", () =>

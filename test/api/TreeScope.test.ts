@@ -42,7 +42,11 @@ describe("TreeScope", () => {
   const changed = (path: string): TreeChange => ({ type: "Changed", node: node(path) })
   const told: ReadonlyArray<readonly [string, TreeChange, TreeChange | undefined]> = [
     ["its part of the whole", { type: "Tree", tree: whole }, { type: "Tree", tree: own }],
-    ["nothing of a whole without it", { type: "Tree", tree: node("fiberclaw") }, undefined],
+    [
+      "that it is gone from a whole without it",
+      { type: "Tree", tree: node("fiberclaw") },
+      { type: "Gone", path: "fiberclaw/tenants/a" }
+    ],
     ["its own node", changed("fiberclaw/tenants/a"), changed("fiberclaw/tenants/a")],
     ["nothing of a neighbour", changed("fiberclaw/tenants/ab/agents"), undefined],
     ["nothing of what is above", changed("fiberclaw/tenants"), undefined],
