@@ -137,7 +137,9 @@ describe("ActorLife, asked in a chain", () => {
           yield* Fiber.interrupt(asked)
           return begun
         })
-        const asks = chain.slice(0, length).reduce<Work>((inner, next) => next.ask(inner) as Work, takenBack)
+        const asks = chain
+          .slice(0, length)
+          .reduce<Work>((inner, next) => Effect.mapError(next.ask(inner), String), takenBack)
         const begun = yield* asks
         yield* settle
         assert.deepStrictEqual(turn(diary), begun ? ["done"] : [])
@@ -151,7 +153,10 @@ describe("ActorLife, asked in a chain", () => {
       const { actor } = yield* Troupe
       const chain = Array.from({ length: 20_000 }, (_, nth) => actor(`${nth}`))
       yield* Supervisor.make({ ...rules, children: chain })
-      const asks = chain.reduce<Work>((inner, next) => next.ask(inner) as Work, Effect.succeed("answer"))
+      const asks = chain.reduce<Work>(
+        (inner, next) => Effect.mapError(next.ask(inner), String),
+        Effect.succeed("answer")
+      )
       assert.strictEqual(yield* asks, "answer")
     })
   )
