@@ -47,6 +47,8 @@ export interface AskOptions {
 
 /** The incarnation that is up, as those see it who send. */
 export interface Incumbent {
+  /** A message is being worked on. */
+  readonly isBusy: boolean
   /** Works on this message at once, if it is idle and the stack has room for that; whether it does. */
   begin(letter: Letter): boolean
   /** Works on what is in the mailbox, soon. */
@@ -112,7 +114,7 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
   }
 
   vitals(): Vitals {
-    return { waiting: this.waiting, done: this.#done }
+    return { waiting: this.waiting, busy: this.life?.isBusy === true, done: this.#done }
   }
 
   /** Messages that nobody has begun. */

@@ -66,6 +66,10 @@ export class ActorLife<R> implements Life, Self, Incumbent {
     return this.#scope
   }
 
+  get isBusy(): boolean {
+    return this.#hand !== undefined
+  }
+
   get host(): Host {
     return this.#child
   }

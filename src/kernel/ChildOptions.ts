@@ -12,6 +12,8 @@ export type ShutdownInput = Duration.Input | "brutal" | "infinity"
 /** How much work waits for a child, and how much it has done since it was first started. */
 export interface Vitals {
   readonly waiting: number
+  /** Whether a piece of work is under way, of a child that does one after the other. */
+  readonly busy?: boolean
   readonly done: number
 }
 

@@ -9,10 +9,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Child } from "./Child.ts"
 import type { Life } from "./Life.ts"
+import { atOnce } from "./Turns.ts"
 import { uptime } from "./Uptime.ts"
 
 export interface WatchdogOptions {
-  /** How long a child may do nothing while work waits for it. It is found within one and a half times of that. */
+  /**
+   * How long a child may do nothing while work waits for it or is under way: longer than any piece of work takes. It is
+   * found within one and a half times of that.
+   */
   readonly patience: Duration.Input
   /** Whether it is only reported, in the log, or ended as if it had failed, too. */
   readonly onHang: "report" | "restart"
@@ -25,9 +29,6 @@ interface Sight {
   readonly since: number
   isTold: boolean
 }
-
-/** How many children are looked at before others get a turn. */
-const atOnce = 1000
 
 /**
  * Looks after the children without end; `restart` is told whom to end, how much waits for it and since how long, and
@@ -44,7 +45,8 @@ export const watch = <R>(
   const look = Effect.fnUntraced(function* (child: Child<R>, now: number) {
     const vitals = child.state === "running" ? child.vitals : undefined
     const seen = sights.get(child)
-    if (vitals === undefined || vitals.waiting === 0) return void sights.delete(child)
+    const waiting = vitals === undefined ? 0 : vitals.waiting + (vitals.busy === true ? 1 : 0)
+    if (vitals === undefined || waiting === 0) return void sights.delete(child)
     if (seen === undefined || seen.life !== child.life || seen.done !== vitals.done) {
       sights.set(child, { life: child.life, done: vitals.done, since: now, isTold: false })
       return
@@ -53,9 +55,9 @@ export const watch = <R>(
     if (seen.isTold || millis < patience) return
     seen.isTold = true
     yield* Effect.logError("child hangs").pipe(
-      Effect.annotateLogs({ child: child.path, waiting: vitals.waiting, millis, decision: options.onHang })
+      Effect.annotateLogs({ child: child.path, waiting, millis, decision: options.onHang })
     )
-    if (options.onHang === "restart") restart(child, vitals.waiting, millis)
+    if (options.onHang === "restart") restart(child, waiting, millis)
   })
 
   const round = Effect.gen(function* () {

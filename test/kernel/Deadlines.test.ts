@@ -156,7 +156,7 @@ describe("Deadlines", () => {
       assert.deepStrictEqual([yield* Fiber.join(late), a.waiting], ["AskTimeout", 0])
       yield* TestClock.adjust("5 seconds")
       yield* settle
-      assert.deepStrictEqual([a.waiting > 0, a.vitals()], [false, { waiting: 0, done: 1 }])
+      assert.deepStrictEqual([a.waiting > 0, a.vitals()], [false, { waiting: 0, busy: false, done: 1 }])
     })
   )
 })

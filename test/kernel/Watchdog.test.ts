@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Latch, Layer } from "effect"
+import { Clock, Deferred, Effect, Fiber, Latch, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Actor from "../../src/kernel/Actor.ts"
 import { fromLayer, type ResidentSpec } from "../../src/kernel/ChildSpec.ts"
@@ -53,9 +53,23 @@ describe("a watchdog", () => {
       assert.deepStrictEqual(handled, ["behind it"])
       assert.strictEqual(yield* restarts(supervisor), 1)
       const [hang] = yield* hangs
-      assert.deepInclude(hang?.annotations, { child: "root/a", waiting: 1, decision: "restart" })
+      assert.deepInclude(hang?.annotations, { child: "root/a", waiting: 2, decision: "restart" })
       const [{ lastExit } = {}] = (yield* supervisor.snapshot).children
-      assert.match(lastExit?.reason ?? "", /^ChildHung: root\/a made no progress for \d+ ms while 1 waited$/)
+      assert.match(lastExit?.reason ?? "", /^ChildHung: root\/a made no progress for \d+ ms while 2 waited$/)
+    }).pipe(Effect.scoped, Effect.provide(layer))
+  )
+
+  it.effect("restarts an actor that is stuck in its only message, and tells whoever asked", () =>
+    Effect.gen(function* () {
+      const actor = Actor.define({ start: () => Effect.succeed((_: string) => Effect.never) })("a")
+      const supervisor = yield* Supervisor.make({ ...rules, ...watched("restart"), children: [actor] })
+      const asked = yield* Effect.forkScoped(Effect.flip(actor.ask("stuck", { timeout: "infinity" })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("20 seconds")
+      yield* settle
+      assert.strictEqual(yield* restarts(supervisor), 1)
+      assert.match((yield* Fiber.join(asked)).message, /ChildHung/)
     }).pipe(Effect.scoped, Effect.provide(layer))
   )
 
