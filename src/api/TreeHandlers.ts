@@ -15,7 +15,7 @@ import { CurrentCaller, requireRole } from "./Access.ts"
 import { eventStream, type Frame } from "./EventStreams.ts"
 import { Conflict, Forbidden, NotFound } from "./Problems.ts"
 import type { Begun } from "./TreeApi.ts"
-import { type Action, changeWithin, isWithin, mannerOf, subtree, topOf } from "./TreeScope.ts"
+import { type Action, changeWithin, isWithin, mannerOf, root as whole, topOf } from "./TreeScope.ts"
 import { type TreeRoot, TreeView } from "./TreeView.ts"
 
 /** Less than the idle time-outs of common proxies (nginx `proxy_read_timeout`: 60 seconds). */
@@ -32,7 +32,7 @@ export const tree = Effect.fnUntraced(function* ({ headers, query }: Watching) {
   const top = query.path ?? home
   if (!isWithin(top, home)) return yield* missing(top)
   const root = yield* Effect.flatten(TreeView.useSync((view) => view.root))
-  const found = subtree(yield* root.snapshot, top)
+  const found = top === whole ? yield* root.snapshot : root.locate(top)?.snapshot()
   if (found === undefined) return yield* missing(top)
   return headers.accept?.includes("text/event-stream") === true ? yield* followed(root, top) : found
 })

@@ -30,7 +30,7 @@ import {
   SupervisorExhausted
 } from "./SupervisorError.ts"
 import type { Branch, Control, Host, NodeSnapshot, SnapshotLimits, TreeNode } from "./Tree.ts"
-import { isoTime } from "./Tree.ts"
+import { defaultLimits, isoTime } from "./Tree.ts"
 import { locateIn, snapshotOf } from "./View.ts"
 import { watch, type WatchdogOptions } from "./Watchdog.ts"
 
@@ -186,6 +186,7 @@ export class Family<R> extends Roster<R> implements Branch {
     const { id } = child.spec
     return {
       node: () => child.node(),
+      snapshot: () => child.snapshot(defaultLimits),
       restart: this.restart(id),
       stop: this.stop(id, "stopped"),
       pause: this.stop(id, "paused"),

@@ -77,6 +77,8 @@ export const defaultLimits: SnapshotLimits = { children: 1000 }
 export interface Control {
   /** The node as it is now. */
   node(): TreeNode
+  /** The node and all below it, a thousand children of each node at most. */
+  snapshot(): NodeSnapshot
   /** Stops it, if it is up, and starts it with a whole budget; also brings back what is stopped, paused or parked. */
   readonly restart: Effect.Effect<void, ChildUnknown | ChildStartFailed>
   readonly stop: Effect.Effect<void, ChildUnknown>

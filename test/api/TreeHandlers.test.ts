@@ -32,6 +32,7 @@ const fake = ({ action = Effect.void, changes = Stream.never }: FakeRoot) =>
       const scope = yield* Effect.scope
       const control: Control = {
         node: () => node,
+        snapshot: () => snapshot,
         restart: action,
         stop: action,
         pause: action,
