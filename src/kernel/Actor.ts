@@ -80,7 +80,8 @@ export const define = <M, A, E, R>(options: ActorOptions<M, A, E, R>): ((id: str
   return (id) => new Actor(id, behaviour)
 }
 
-const gen_server_timeout = 5000
+/** Milliseconds, as in gen_server:call. */
+const defaultTimeout = 5000
 
 export class Actor<in M, out A = void, out E = never, out R = never> {
   readonly id: string
@@ -224,7 +225,7 @@ export class Actor<in M, out A = void, out E = never, out R = never> {
     const { post } = this
     const withdraw = () => this.#withdraw(letter)
     if (timeout === "infinity" || post === undefined) return Effect.sync(withdraw)
-    const millis = timeout === undefined ? gen_server_timeout : Duration.toMillis(timeout)
+    const millis = timeout === undefined ? defaultTimeout : Duration.toMillis(timeout)
     const deadline = post.deadlines.add(millis, () => {
       withdraw()
       reply(Exit.fail(new AskTimeout({ actor: this.id, millis })))

@@ -8,6 +8,11 @@ export abstract class Link {
   chain: Chain<Link> | undefined = undefined
   previous: Link | undefined = undefined
   next: Link | undefined = undefined
+
+  /** Leaves the chain it is in, if it is in one. */
+  unlink(): void {
+    this.chain?.remove(this)
+  }
 }
 
 export class Chain<out A extends Link> {

@@ -58,7 +58,7 @@ export class Deadlines {
   }
 
   remove(deadline: Deadline): void {
-    deadline.chain?.remove(deadline)
+    deadline.unlink()
   }
 
   /** Nobody waits any more. */

@@ -125,10 +125,6 @@ export class Family<R> extends Roster<R> implements Branch {
     })
   }
 
-  #endHung({ path, spec }: Child<R>, waiting: number, millis: number): void {
-    this.attend(Effect.ignore(this.kill(spec.id, Cause.fail(new ChildHung({ path, waiting, millis })))))
-  }
-
   /** Forgets a child that is down. */
   delete(id: string): Effect.Effect<void, ChildUnknown | ChildRunning> {
     return this.#with(id, (child): Effect.Effect<void, ChildRunning> => {
@@ -210,6 +206,10 @@ export class Family<R> extends Roster<R> implements Branch {
       const child = this.isClosed ? undefined : this.children.get(id)
       return child === undefined ? Effect.fail(new ChildUnknown({ supervisor: this.path, id })) : act(child)
     })
+  }
+
+  #endHung({ path, spec }: Child<R>, waiting: number, millis: number): void {
+    this.attend(Effect.ignore(this.kill(spec.id, Cause.fail(new ChildHung({ path, waiting, millis })))))
   }
 
   #judge(child: Child<R>, ending: Ending): Verdict {

@@ -42,10 +42,14 @@ export class Incarnation extends Context.Service<
     reportVitals(vitals: () => Vitals): EffectType.Effect<void>
   }
 >()("fiberclaw/kernel/Incarnation") {
-  /** For a program without a tree: the first failure ends it, with that cause, and who provides this is told nothing. */
+  /** For what has no supervisor, such as a program without a tree: the first failure is logged, and ends nothing. */
   static readonly layerAlone = Layer.effect(
     Incarnation,
-    Effect.map(Effect.scope, (scope) => incarnate(scope, () => undefined).service)
+    Effect.gen(function* () {
+      const { ended, service } = incarnate(yield* Effect.scope, () => undefined)
+      yield* Effect.forkScoped(Effect.catchCause(ended, (cause) => Effect.logError("fiber failed", cause)))
+      return service
+    })
   )
 }
 

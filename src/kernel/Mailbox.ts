@@ -30,7 +30,6 @@ export class Letter extends Link {
   readonly onlyNow: boolean
   /** Told when it leaves the line in front of a full mailbox: with nothing when it came in. */
   admitted: ((refusal?: ActorDown) => void) | undefined = undefined
-
   /** By when its sender wants the answer. */
   deadline: Link | undefined = undefined
 
@@ -43,7 +42,7 @@ export class Letter extends Link {
 
   /** Tells whoever waits, in time or never. */
   answer(exit: Exit.Exit<unknown, unknown>): void {
-    this.deadline?.chain?.remove(this.deadline)
+    this.deadline?.unlink()
     this.reply?.(exit)
   }
 }
@@ -96,14 +95,14 @@ export class Mailbox {
 
   /** Takes back a letter that nobody has taken yet. */
   remove(letter: Letter): void {
-    letter.chain?.remove(letter)
+    letter.unlink()
     if (this.#line !== undefined) this.#admit()
   }
 
   /** Takes out every letter that `wanted` says yes to. */
   takeWhere(wanted: (letter: Letter) => boolean): ReadonlyArray<Letter> {
     const taken = [...lettersOf(this.#letters), ...lettersOf(this.#line)].filter(wanted)
-    for (const letter of taken) letter.chain?.remove(letter)
+    for (const letter of taken) letter.unlink()
     if (this.#line !== undefined) this.#admit()
     return taken
   }

@@ -74,7 +74,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     this.changes = host?.changes ?? new TreeChanges()
     this.#scope = scope
     this.#clock = Context.get(context, Clock.Clock)
-    this.deadlines = new Deadlines(this.#clock, Effect.runForkWith(context))
+    this.deadlines = new Deadlines(this.#clock, this.fork)
     this.since = this.now
   }
 
@@ -182,7 +182,7 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
 
   /** Runs something beside the children, until the supervisor's Scope closes. */
   protected attend(effect: Effect.Effect<void>): void {
-    Fiber.runIn(Effect.runForkWith(this.context)(effect), this.#scope)
+    Fiber.runIn(this.fork(effect), this.#scope)
   }
 
   /** Runs a step to its end, in a fiber that the supervisor's Scope waits for. */

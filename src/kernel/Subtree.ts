@@ -95,6 +95,7 @@ export const spec = <Out, R>(subtree: Subtree<Out, R>, options: SpecOptions<Out>
   kind: "supervisor",
   restart: options.restart ?? "permanent",
   shutdown: shutdownFrom(options.shutdown ?? "infinity"),
+  significant: options.significant,
   start: begin(subtree, options.onStart)
 })
 

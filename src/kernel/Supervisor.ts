@@ -128,6 +128,7 @@ export const child = <R = never>(options: SupervisorOptions<R> & ChildOptions): 
   kind: "supervisor",
   restart: options.restart ?? "permanent",
   shutdown: shutdownFrom(options.shutdown ?? "infinity"),
+  significant: options.significant,
   start: Effect.map(make(options), (supervisor) => supervisor.exit)
 })
 

@@ -291,6 +291,20 @@ describe.each(kinds)("as in OTP, with children of kind %s:", (kind) => {
   )
 
   test(
+    "significant supervisor: one that shuts down for good takes its own supervisor along",
+    Effect.gen(function* () {
+      const { cast, crash } = yield* Troupe
+      const options = { ...rules, autoShutdown: "any_significant" } as const
+      const children = [cast(kind, "x", significant)]
+      const inner = Supervisor.child({ ...options, ...significant, name: "inner", children })
+      const supervisor = yield* Supervisor.make({ ...options, name: "outer", children: [inner] })
+      const ended = yield* Effect.forkScoped(supervisor.exit, { startImmediately: true })
+      yield* crash("x")
+      assert.strictEqual(ended.pollUnsafe()?._tag, "Success")
+    })
+  )
+
+  test(
     "check_startspec: a permanent child cannot be significant",
     Effect.gen(function* () {
       const { cast } = yield* Troupe
