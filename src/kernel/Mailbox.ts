@@ -118,7 +118,10 @@ export class Mailbox {
       const letter = this.#line?.shift()
       if (letter === undefined) return
       this.#letters.append(letter)
-      letter.admitted?.()
+      // Told once: from here on nobody waits for its way in.
+      const { admitted } = letter
+      letter.admitted = undefined
+      admitted?.()
     }
   }
 }

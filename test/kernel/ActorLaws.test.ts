@@ -157,6 +157,27 @@ describe("Actor laws", () => {
     { arbitrary: { runs: 300 } }
   )
 
+  it.effect("a message that had to wait for room is counted when it is dropped, like any other", () =>
+    Effect.gen(function* () {
+      const tell = { act: "tell", id: "b", whenDown: "wait", hurried: true } as const
+      const { accepted, begun } = yield* Effect.scoped(
+        play({
+          strategy: "one_for_one",
+          restart: "temporary",
+          capacity: 1,
+          whenFull: "suspend",
+          parkExhausted: false,
+          backingOff: false,
+          steps: [
+            { ...tell, how: "fails" },
+            { ...tell, how: "at once" }
+          ]
+        })
+      )
+      assert.deepStrictEqual([accepted, begun, yield* dropped], [[0, 1], [0], 1])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect.prop(
     "every ask ends in its time, and nothing is left when the supervisor's Scope closes",
     [Plan],
