@@ -1,8 +1,8 @@
 /**
  * What a supervisor does with its children: at a caller's wish, and when one of them ends.
  *
- * Every end is judged by the rules in `Restart`, told, and then acted on. Who stops and starts in which order is the
- * roster's business.
+ * Every end is judged by the rules in `Restart`, told, and then acted on. Who starts in which order is the lineup's
+ * business, who stops the roster's.
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -16,10 +16,11 @@ import type { ChildSpec } from "./ChildSpec.ts"
 import { endOf } from "./ExitReason.ts"
 import { type ExitReport, tell, type Verdict } from "./ExitReport.ts"
 import type { Life } from "./Life.ts"
+import { Lineup } from "./Lineup.ts"
 import type { AutoShutdown, Backoff, Ending, Intensity, Which } from "./Restart.ts"
 import { decide, delay, followers, intentAfter } from "./Restart.ts"
 import { RestartTimes } from "./RestartTimes.ts"
-import { Roster, type RosterOptions } from "./Roster.ts"
+import type { RosterOptions } from "./Roster.ts"
 import {
   ChildAlreadyRunning,
   ChildHung,
@@ -43,7 +44,7 @@ export interface FamilyOptions<R> extends RosterOptions<R> {
   readonly onExit: ((report: ExitReport) => Effect.Effect<void>) | undefined
 }
 
-export class Family<R> extends Roster<R> implements Branch {
+export class Family<R> extends Lineup<R> implements Branch {
   /** How the supervisor ends by itself: its work is done, or it has given up. */
   readonly over = Deferred.makeUnsafe<void, SupervisorExhausted>()
   readonly #options: FamilyOptions<R>

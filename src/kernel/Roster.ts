@@ -1,9 +1,9 @@
 /**
- * The children of one supervisor: who is wanted, who is up, and in which order they start and stop.
+ * The children of one supervisor: who is there, and in which order they stop.
  *
  * Every step that reads and changes the children is synchronous. Only waiting for releases takes time; while that goes
  * on nobody is started, and afterwards `advance` starts whoever is wanted and may start, so that steps which overlap
- * need no lock. Children and steps run in fibers of their own; closing the family ends them all.
+ * need no lock. Children and steps run in fibers of their own; closing the roster ends them all.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -11,21 +11,18 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
-import * as Scope from "effect/Scope"
-import type { Exit } from "effect"
+import type { Exit, Scope } from "effect"
 import { Actor } from "./Actor.ts"
-import { ActorLife, type Workplace } from "./ActorLife.ts"
+import type { Workplace } from "./ActorLife.ts"
 import { Child } from "./Child.ts"
 import type { ChildSpec } from "./ChildSpec.ts"
 import { Deadlines } from "./Deadlines.ts"
 import type { Life } from "./Life.ts"
-import { live } from "./Resident.ts"
 import type { Strategy, Which } from "./Restart.ts"
 import { affected } from "./Restart.ts"
 import { settled } from "./Shutdown.ts"
 import { ChildStartFailed } from "./SupervisorError.ts"
 import type { Changes, Host, Origin } from "./Tree.ts"
-import { ParentNode } from "./Tree.ts"
 import { TreeChanges } from "./TreeChanges.ts"
 import { atOnce, inTurns } from "./Turns.ts"
 import { uptime } from "./Uptime.ts"
@@ -56,15 +53,9 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
   readonly #scope: Scope.Scope
   readonly #clock: Clock.Clock
   #dispatcher: Scheduler.SchedulerDispatcher | undefined = undefined
-  #halts = 0
-  #isAdvancing = false
-  /** What `advance` has seen may be so no more. */
-  #isStale = false
-  /** The child that `advance` is starting. */
-  #launching: Child<R> | undefined = undefined
+  /** Stops under way, during which nobody is started. */
+  protected halts = 0
   protected readonly strategy: Strategy
-  /** Whether it matters for how long a child was up. */
-  protected abstract readonly isPaced: boolean
 
   constructor({ context, host, path, scope, strategy }: RosterOptions<R>) {
     this.path = path
@@ -78,7 +69,10 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
     this.since = this.now
   }
 
+  abstract started(child: Child<R>): void
   abstract ended(child: Child<R>, life: Life, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> | undefined
+  /** Starts whoever is wanted and may start now: the first, once all before it are up or will not be again. */
+  protected abstract advance(): void
   /** The supervisor itself, for those who watch the tree. */
   protected abstract touch(): void
 
@@ -111,14 +105,6 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
 
   starting(child: Child<R>): void {
     child.enter("starting")
-  }
-
-  started(child: Child<R>): void {
-    child.everStarted = true
-    child.startedAt = this.isPaced ? this.uptime : 0
-    child.enter("running")
-    if (child !== this.#launching) this.advance()
-    this.answer(child, Effect.void)
   }
 
   releasing(child: Child<R>): void {
@@ -192,13 +178,13 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
 
   /** Stops these children, the youngest first; nobody is started meanwhile. */
   protected halt(targets: ReadonlyArray<Child<R>>, then?: () => void): Fiber.Fiber<void> {
-    this.#halts++
+    this.halts++
     const stops = Effect.forEach([...targets].reverse(), (child) => this.#stop(child), { discard: true })
     return this.run(
       Effect.ensuring(
         stops,
         Effect.sync(() => {
-          this.#halts--
+          this.halts--
           then?.()
           this.advance()
         })
@@ -216,56 +202,6 @@ export abstract class Roster<R> implements Workplace<R>, Origin {
       this.answer(child, child.past.startFailure ?? this.notStarted(child.spec.id, "stopped before it had started"))
     }
     this.announce(child)
-  }
-
-  protected bringUp(child: Child<R>): void {
-    if (this.state !== "running" || this.strategy !== "one_for_one") return this.advance()
-    if (child.intent === "up" && child.life === undefined) this.#launch(child)
-  }
-
-  /** Starts whoever is wanted and may start now: the first, once all before it are up or will not be again. */
-  protected advance(): void {
-    this.#isStale = true
-    if (this.#isAdvancing) return
-    this.#isAdvancing = true
-    while (this.#isStale) this.#startInTurn()
-    this.#isAdvancing = false
-  }
-
-  /** In one loop, as children that start at once would fill the stack if each started the next. */
-  #startInTurn(): void {
-    const { strategy } = this
-    this.#isStale = false
-    if (this.isClosed || this.#halts > 0 || (strategy === "one_for_one" && this.state === "running")) return
-    for (const child of this.children.values()) {
-      if (child.life === undefined && child.intent === "up") {
-        this.#launching = child
-        this.#launch(child)
-        this.#launching = undefined
-        if (this.#isStale || this.isClosed || this.#halts > 0) return
-      }
-      if (child.life !== undefined && child.state !== "running") return
-      if (child.life === undefined && child.intent !== "finished" && strategy === "rest_for_one") return
-    }
-    this.enter("running")
-    Deferred.doneUnsafe(this.booted, Effect.void)
-  }
-
-  #launch(child: Child<R>): void {
-    const { spec } = child
-    const wait = child.past.notBefore === 0 ? 0 : child.past.notBefore - this.uptime
-    child.stopping = false
-    child.startedAt = undefined
-    if (child.past.startFailure !== undefined) child.remember().startFailure = undefined
-    child.enter(wait > 0 ? "backing off" : "starting")
-    // A restart lets others run first, so that a child that fails at once cannot starve or overflow its supervisor.
-    const pause = wait > 0 ? Effect.sleep(wait) : child.incarnations > 0 ? Effect.yieldNow : undefined
-    child.incarnations++
-    if (spec instanceof Actor) return new ActorLife(child, spec, this).launch(pause)
-    const scope = Scope.makeUnsafe()
-    const context = this.context.pipe(Context.add(ParentNode, child), Context.add(Scope.Scope, scope))
-    // The fiber is owned by `close`, which stops it within its time limit; a Scope would wait for it without end.
-    Effect.runForkWith(context)(live(child, spec, this, scope, pause ?? Effect.void), { uninterruptible: true })
   }
 
   #stop(child: Child<R>): Effect.Effect<void> {
