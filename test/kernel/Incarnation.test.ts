@@ -7,7 +7,7 @@ describe("an incarnation without a supervisor", () => {
   it.effect("logs the failure of a fiber, as nobody else is told", () =>
     Effect.gen(function* () {
       const { fork } = yield* Incarnation
-      yield* fork(Effect.fail(new Error("boom")))
+      yield* fork(Effect.fail("boom"))
       yield* settle
       const { logs } = yield* Troupe
       assert.deepInclude(logs, { message: "fiber failed", level: "Error", annotations: {} })
