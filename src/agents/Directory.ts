@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import type { Effect, Option } from "effect"
 import type { Verdict } from "../domain/Approval.ts"
 import { AgentId, type ApprovalId, SessionId, type TurnId } from "../domain/Ids.ts"
-import type { PriorMessage } from "../domain/SessionEvent.ts"
+import type { PriorMessage } from "../domain/PriorMessage.ts"
 import type { StoreUnavailable } from "../sessions/SessionStore.ts"
 import type { AgentUnknown } from "./Agents.ts"
 

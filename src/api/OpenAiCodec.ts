@@ -1,5 +1,6 @@
 /** Between a turn's events and the shapes of OpenAI's chat completions. Pure. */
-import { type PriorMessage, type SessionEvent, type SessionEventOf, textOf } from "../domain/SessionEvent.ts"
+import type { PriorMessage } from "../domain/PriorMessage.ts"
+import { type SessionEvent, type SessionEventOf, textOf } from "../domain/SessionEvent.ts"
 import type { ChatContent, ChatRequest } from "./OpenAiApi.ts"
 
 const contentText = (content: typeof ChatContent.Type): string =>

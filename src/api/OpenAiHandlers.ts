@@ -88,7 +88,7 @@ const answer = Effect.fnUntraced(function* (incoming: Incoming, request: ChatReq
   const headers = { "x-session-id": accepted.session, "x-turn-id": accepted.turn }
   const events: Answer = yield* untilClosing(
     from(accepted.seq, !accepted.repeated).pipe(
-      Stream.filter((event) => event.turn === accepted.turn),
+      Stream.filter((event) => "turn" in event && event.turn === accepted.turn),
       Stream.takeUntil((event) => event.type === "TurnEnded")
     )
   )

@@ -47,7 +47,7 @@ const cut = <A>(found: ReadonlyArray<A>, limit: number) => ({
 
 const sessionsPage = Effect.fnUntraced(function* (after: SessionId | undefined, limit: number) {
   const store = yield* SessionStore
-  const { items, last } = cut(yield* Effect.mapError(store.sessions({ after, limit: limit + 1 }), unavailable), limit)
+  const { items, last } = cut(yield* Effect.mapError(store.sessions({ order: "id", after, limit: limit + 1 }), unavailable), limit)
   return { sessions: items, ...(last === undefined ? {} : { next: last.id }) }
 })
 

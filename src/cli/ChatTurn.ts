@@ -107,7 +107,7 @@ const lost = "the connection to the service was lost; the turn goes on there"
 const pass = Effect.fnUntraced(function* (speaking: Speaking, event: SessionEvent | TextDelta) {
   const awaited = yield* Ref.get(speaking.awaited)
   if ("seq" in event) yield* Ref.set(speaking.seen, event.seq)
-  if (!HashSet.has(awaited, event.turn)) return false
+  if (!("turn" in event) || !HashSet.has(awaited, event.turn)) return false
   const [text, shown] = show(event, yield* Ref.get(speaking.shown), speaking.style)
   yield* Ref.set(speaking.shown, shown)
   yield* write(speaking.json ? `${JSON.stringify(event)}\n` : text)

@@ -10,15 +10,19 @@ import * as Tuple from "effect/Tuple"
 import * as Prompt from "effect/ai/Prompt"
 import * as Response from "effect/ai/Response"
 import { Settlement } from "./Approval.ts"
+import { CompactionStarted, Compacted, ContextMeasured, ContextOverflowed } from "./ContextEvent.ts"
 import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "./Ids.ts"
+import { PriorMessage } from "./PriorMessage.ts"
+import {
+  Pinned,
+  SessionConfigured,
+  SessionForked,
+  SessionImported,
+  SessionRenamed,
+  SessionSettings,
+  Unpinned
+} from "./SessionChange.ts"
 import { EffectClass } from "./ToolEffect.ts"
-
-/** A message that precedes the accepted one, for clients that bring their own history. */
-export const PriorMessage = Schema.Struct({
-  role: Schema.Literals(["system", "user", "assistant"]),
-  text: Schema.String
-})
-export type PriorMessage = typeof PriorMessage.Type
 
 /** Why a turn failed: a stable lower_snake_case `type` for programs and a sentence for people. */
 export const Failure = Schema.Struct({ type: Schema.String, message: Schema.String })
@@ -143,7 +147,17 @@ export const NewSessionEvent = Schema.Union([
   ApprovalSettled,
   Steered,
   CancelRequested,
-  TurnEnded
+  ContextMeasured,
+  ContextOverflowed,
+  CompactionStarted,
+  Compacted,
+  TurnEnded,
+  Pinned,
+  Unpinned,
+  SessionRenamed,
+  SessionConfigured,
+  SessionForked,
+  SessionImported
 ])
 export type NewSessionEvent = typeof NewSessionEvent.Type
 
@@ -159,6 +173,10 @@ export type SessionEvent = typeof SessionEvent.Type
 export type SessionEventOf<Type extends SessionEvent["type"]> = Extract<SessionEvent, { readonly type: Type }>
 export type NewSessionEventOf<Type extends SessionEvent["type"]> = Extract<NewSessionEvent, { readonly type: Type }>
 
+/** The turn an event is part of; none for what concerns the session as a whole. */
+export const turnOf = (event: NewSessionEvent | SessionEvent): TurnId | undefined =>
+  "turn" in event ? event.turn : undefined
+
 /** What a reply says, without its thinking and its tool calls. */
 export const textOf = ({ content }: Pick<NewSessionEventOf<"ModelReplied">, "content">): string =>
   content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
@@ -167,12 +185,19 @@ export const textOf = ({ content }: Pick<NewSessionEventOf<"ModelReplied">, "con
 export const unseen = (whole: string, shown: string, anew: string): string =>
   whole.startsWith(shown) ? whole.slice(shown.length) : `${anew}${whole}`
 
-/** A session as lists show it. `unfinished` counts accepted turns that have not ended. */
+/**
+ * A session as lists show it. `unfinished` counts accepted turns that have not ended; `compacted` is the sequence number of
+ * the newest `Compacted`, 0 if there is none; `forkedFrom` says of which session's events it began as a copy.
+ */
 export class SessionSummary extends Schema.Class<SessionSummary>("SessionSummary")({
   id: SessionId,
   agent: AgentId,
+  name: Schema.optionalKey(Schema.String),
   createdAt: Schema.String,
   updatedAt: Schema.String,
   seq: Schema.Int,
-  unfinished: Schema.Int
+  unfinished: Schema.Int,
+  compacted: Schema.Int,
+  settings: SessionSettings,
+  forkedFrom: Schema.optionalKey(Schema.Struct({ session: SessionId, through: Schema.Int }))
 }) {}

@@ -5,7 +5,7 @@
  * the shorter one stays what it was: a plan may go ahead on its own copy of the state and be thrown away.
  */
 import type { Prompt } from "effect/ai"
-import type { PriorMessage } from "../domain/SessionEvent.ts"
+import type { PriorMessage } from "../domain/PriorMessage.ts"
 
 export interface History {
   readonly length: number

@@ -8,7 +8,9 @@
  */
 import type { Settlement } from "../domain/Approval.ts"
 import type { AgentId, ApprovalId, CallId, TurnId } from "../domain/Ids.ts"
-import type { Failure, NewSessionEvent, NewSessionEventOf, PriorMessage } from "../domain/SessionEvent.ts"
+import type { PriorMessage } from "../domain/PriorMessage.ts"
+import type { Failure, NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
+import type { SessionSettings } from "../domain/SessionChange.ts"
 import type { EffectClass } from "../domain/ToolEffect.ts"
 import * as History from "./History.ts"
 
@@ -65,10 +67,12 @@ export interface SessionState {
   readonly history: History.History
   /** Calls that a person allowed once and for all in this session, as `callKey` names them. */
   readonly alwaysAllowed: ReadonlySet<string>
+  /** What it has of its own instead of its agent's. */
+  readonly settings: SessionSettings
   readonly lastEnded?: { readonly turn: TurnId; readonly outcome: string; readonly failure?: Failure | undefined }
 }
 
-export const empty: SessionState = { seq: 0, waiting: [], history: History.silence, alwaysAllowed: new Set() }
+export const empty: SessionState = { seq: 0, waiting: [], history: History.silence, alwaysAllowed: new Set(), settings: {} }
 
 /** What makes two calls the same to a person who says "always": the tool and everything it was asked to do. */
 export const callKey = (tool: string, input: unknown): string => `${tool} ${JSON.stringify(input)}`
@@ -93,15 +97,47 @@ const apply = (state: SessionState, event: NewSessionEvent): SessionState => {
       return started(state, event)
     case "TurnEnded":
       return ended(state, event)
+    case "SessionConfigured":
+      return { ...state, settings: configured(state.settings, event) }
+    case "Pinned":
+    case "Unpinned":
+    case "SessionRenamed":
+    case "SessionForked":
+    case "SessionImported":
+      return state
     default:
       return state.turn === undefined ? state : inTurn(state, state.turn, event)
+  }
+}
+
+type BetweenTurns =
+  | "MessageAccepted"
+  | "TurnStarted"
+  | "TurnEnded"
+  | "SessionConfigured"
+  | "Pinned"
+  | "Unpinned"
+  | "SessionRenamed"
+  | "SessionForked"
+  | "SessionImported"
+
+/** Settings after a change: what it does not name stays, and null goes back to the agent's. */
+const configured = (
+  settings: SessionSettings,
+  { midTurn, model }: NewSessionEventOf<"SessionConfigured">
+): SessionSettings => {
+  const { midTurn: oldMidTurn, model: oldModel } = settings
+  const next = { model: model === undefined ? oldModel : model, midTurn: midTurn === undefined ? oldMidTurn : midTurn }
+  return {
+    ...(next.model == null ? {} : { model: next.model }),
+    ...(next.midTurn == null ? {} : { midTurn: next.midTurn })
   }
 }
 
 const inTurn = (
   state: SessionState,
   turn: TurnState,
-  event: Exclude<NewSessionEvent, { readonly type: "MessageAccepted" | "TurnStarted" | "TurnEnded" }>
+  event: Exclude<NewSessionEvent, { readonly type: BetweenTurns }>
 ): SessionState => {
   switch (event.type) {
     case "TurnResumed":
@@ -126,6 +162,11 @@ const inTurn = (
       return steered(state, turn, event.messages)
     case "CancelRequested":
       return event.turn === turn.id ? { ...state, turn: { ...turn, cancelling: event.reason } } : state
+    case "ContextMeasured":
+    case "ContextOverflowed":
+    case "CompactionStarted":
+    case "Compacted":
+      return state
   }
 }
 

@@ -13,9 +13,10 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Order from "effect/Order"
 import * as Schema from "effect/Schema"
+import type { Stream } from "effect"
 import type { Approval, Settlement } from "../domain/Approval.ts"
-import { type ApprovalId, SessionId, TurnId } from "../domain/Ids.ts"
-import { type NewSessionEvent, type SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"
+import { type AgentId, type ApprovalId, SessionId, TurnId } from "../domain/Ids.ts"
+import { type NewSessionEvent, type SessionEvent, type SessionEventOf, SessionSummary } from "../domain/SessionEvent.ts"
 import { type Admission, admit, type Append } from "./Admission.ts"
 import { type Changes, type MessageRow, noChanges, pairKey, type SessionRow, type TurnRow } from "./Projection.ts"
 
@@ -53,6 +54,46 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   }
 }
 
+/** There is a session of this name already. Nothing was written. */
+export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", { session: SessionId }) {
+  override get message() {
+    return `there is a session ${this.session} already`
+  }
+}
+
+/** Which sessions, and in which order: by id, or the one that was written to last first. */
+export interface SessionQuery {
+  readonly order: "id" | "recent"
+  /** Behind this one, as `cursorOf` names it. */
+  readonly after?: string | undefined
+  readonly limit: number
+  readonly agent?: AgentId | undefined
+  /** Part of the id or the name, whatever its case. */
+  readonly named?: string | undefined
+}
+
+/** The place of a session in a list of this order. */
+export const cursorOf = (order: SessionQuery["order"], { id, updatedAt }: SessionSummary): string =>
+  order === "id" ? id : `${updatedAt} ${id}`
+
+export interface SearchQuery {
+  readonly text: string
+  readonly session?: SessionId | undefined
+  readonly agent?: AgentId | undefined
+  /** How many hits to pass over. */
+  readonly skip?: number | undefined
+  readonly limit: number
+}
+
+/** An event that holds what was searched for, and the words around it. */
+export interface SearchHit {
+  readonly session: SessionId
+  readonly seq: number
+  readonly at: string
+  readonly type: SessionEvent["type"]
+  readonly excerpt: string
+}
+
 /** Which part of a list: at most `limit` items behind the last one seen. */
 export interface Page<Cursor> {
   readonly after?: Cursor | undefined
@@ -81,10 +122,31 @@ export class SessionStore extends Context.Service<
     read(session: SessionId, page: Page<number>): Effect.Effect<ReadonlyArray<SessionEvent>, StoreUnavailable>
     /** Where the message with this external id is, if it was ever accepted. */
     accepted(channel: string, externalId: string): Effect.Effect<Option.Option<DuplicateMessage>, StoreUnavailable>
+    /** The newest `Compacted` of a session: its state needs nothing of the log before event `through` of that one. */
+    compaction(session: SessionId): Effect.Effect<Option.Option<SessionEventOf<"Compacted">>, StoreUnavailable>
     /** One session, if it exists. */
     session(id: SessionId): Effect.Effect<Option.Option<SessionSummary>, StoreUnavailable>
-    /** Sessions in the order of their ids. */
-    sessions(page: Page<SessionId>): Effect.Effect<ReadonlyArray<SessionSummary>, StoreUnavailable>
+    /** Sessions, in pages. */
+    sessions(query: SessionQuery): Effect.Effect<ReadonlyArray<SessionSummary>, StoreUnavailable>
+    /**
+     * What was said in sessions (by people, models and tools) that holds every word of a text, the best match first. What
+     * is on disk when the search begins is found.
+     */
+    search(query: SearchQuery): Effect.Effect<ReadonlyArray<SearchHit>, StoreUnavailable>
+    /**
+     * Writes a whole log as a new session, all or nothing: it is there once its last event is on disk. Events keep their
+     * instants and are numbered from 1 without gaps; every turn in them has ended. Messages that are known already stay
+     * where they are known.
+     */
+    adopt<E>(
+      session: SessionId,
+      log: Stream.Stream<SessionEvent, E>
+    ): Effect.Effect<SessionSummary, SessionExists | StoreUnavailable | E>
+    /**
+     * Deletes a session with its log and its approvals for good; false when it is not there. That its messages were
+     * accepted is remembered, so that a redelivery is not taken for a new message.
+     */
+    remove(session: SessionId): Effect.Effect<boolean, StoreUnavailable>
     /** Sessions with a turn that was accepted and has not ended: what a start has to wake. */
     readonly unfinished: Effect.Effect<ReadonlyArray<SessionId>, StoreUnavailable>
     /** How many sessions there are. */

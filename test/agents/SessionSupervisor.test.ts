@@ -180,7 +180,7 @@ describe("a session at rest", () => {
         for (let yields = 0; yields < nth % 40; yields++) yield* Effect.yieldNow
       }
       yield* inTime(Directory.use(({ quiet }) => quiet))
-      const [row] = yield* SessionStore.use((store) => store.sessions({ limit: 1 }))
+      const [row] = yield* SessionStore.use((store) => store.sessions({ order: "id", limit: 1 }))
       assert.strictEqual(row?.unfinished, 0)
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider] })))
   })

@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Fiber, Queue, Stream } from "effect"
 import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
-import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { type NewSessionEvent, turnOf } from "../../src/domain/SessionEvent.ts"
 import { SessionStore } from "../../src/sessions/SessionStore.ts"
 import { type Answer, at, type Entry, RunningApp, start } from "../support/RunningApp.ts"
 
@@ -32,7 +32,7 @@ layer(RunningApp.layer, { excludeTestServices: true })("Sessions", (it) => {
         log.map(({ type }) => type),
         turn
       )
-      assert.deepStrictEqual(new Set(log.map((event) => event.turn)), new Set([at(answer.json, "turn")]))
+      assert.deepStrictEqual(new Set(log.map(turnOf)), new Set([at(answer.json, "turn")]))
     })
   )
 

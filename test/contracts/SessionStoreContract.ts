@@ -220,7 +220,7 @@ export const sessionStoreContract = (name: string, fresh: () => Layer.Layer<Sess
         for (const id of [c, a, b]) yield* store.append(id, 0, [accepted("t"), accepted("u")])
         yield* TestClock.adjust("1 minute")
         yield* store.append(b, 2, [ended("t"), accepted("t")])
-        const pages = [yield* store.sessions({ limit: 2 }), yield* store.sessions({ after: b, limit: 2 })]
+        const pages = [yield* store.sessions({ order: "id", limit: 2 }), yield* store.sessions({ order: "id", after: b, limit: 2 })]
         assert.deepStrictEqual(
           pages.map((page) => page.map(({ id }) => id)),
           [[a, b], [c]]

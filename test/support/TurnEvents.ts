@@ -2,7 +2,8 @@
 import type { Response } from "effect/ai"
 import type { Settlement } from "../../src/domain/Approval.ts"
 import { AgentId, ApprovalId, CallId, TurnId } from "../../src/domain/Ids.ts"
-import type { NewSessionEvent, NewSessionEventOf, PriorMessage } from "../../src/domain/SessionEvent.ts"
+import type { PriorMessage } from "../../src/domain/PriorMessage.ts"
+import type { NewSessionEvent, NewSessionEventOf } from "../../src/domain/SessionEvent.ts"
 import type { EffectClass } from "../../src/domain/ToolEffect.ts"
 
 export const main = AgentId.make("main")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { NewSessionEvent } from "../../../src/domain/SessionEvent.ts"
 import { decodeRow, encodeBody } from "../../../src/sessions/sql/EventBody.ts"
-import { accepted, called, session } from "../../contracts/SessionStoreEvents.ts"
+import { accepted, called, session, turn } from "../../contracts/SessionStoreEvents.ts"
 
 const stored = (body: string) => decodeRow(session("s"), { seq: 7, at: "now", body })
 
@@ -17,7 +17,7 @@ describe("EventBody", () => {
   it("keeps what a model reply carries", () => {
     const reply: NewSessionEvent = {
       type: "ModelReplied",
-      turn: called("t", 1).turn,
+      turn: turn("t"),
       step: 1,
       content: [
         { type: "reasoning", text: "hm", options: { anthropic: { signature: "abc" } } },

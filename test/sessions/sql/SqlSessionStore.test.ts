@@ -44,7 +44,7 @@ describe("SqlSessionStore", () => {
         const store = yield* SessionStore
         return {
           log: yield* store.read(a, { limit: 10 }),
-          sessions: yield* store.sessions({ limit: 10 }),
+          sessions: yield* store.sessions({ order: "id", limit: 10 }),
           unfinished: yield* store.unfinished,
           approvals: yield* store.approvals,
           accepted: yield* store.accepted("discord", "x")
@@ -128,7 +128,7 @@ describe("SqlSessionStore", () => {
         assert.strictEqual(first, "stored")
         assert.strictEqual(second, "the database failed: UNIQUE constraint failed: events.session, events.seq")
         assert.deepStrictEqual(
-          (yield* store.sessions({ limit: 10 })).map(({ id }) => id),
+          (yield* store.sessions({ order: "id", limit: 10 })).map(({ id }) => id),
           [a]
         )
       })
