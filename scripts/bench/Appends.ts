@@ -1,6 +1,6 @@
 /** How many durable appends a second the session store does for many sessions, beside SQLite with the same rows. */
 import { join } from "node:path"
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Logger } from "effect"
 import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { Incarnation } from "../../src/kernel/Incarnation.ts"
@@ -56,7 +56,9 @@ const appending = (file: string, prefix: string) =>
   }).pipe(
     Effect.timed,
     Effect.map(([elapsed]) => (sessions * perSession.length) / Duration.toSeconds(elapsed)),
-    Effect.provide(Layer.provide(SqlSessionStore.layerSqlite({ filename: file }), Incarnation.layerAlone))
+    Effect.provide(Layer.provide(SqlSessionStore.layerSqlite({ filename: file }), Incarnation.layerAlone)),
+    // Standard output is the table's alone: the store's writer ends with the store, which nobody has to be told.
+    Effect.provide(Logger.layer([]))
   )
 
 const run = async (bench: Bench): Promise<ReadonlyArray<Row>> => {

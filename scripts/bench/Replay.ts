@@ -5,9 +5,11 @@
  * Which appends shared a commit is told by the instant of their events, which is the same for all of one commit.
  */
 import { DatabaseSync, type SQLInputValue } from "node:sqlite"
+import { pragmas } from "../../src/sessions/sql/SqliteClient.ts"
 
 interface EventRow {
   readonly session: string
+  readonly log: number
   readonly seq: number
   readonly at: string
   readonly type: string
@@ -23,36 +25,49 @@ export interface Recording {
 }
 
 const statements = [
-  "INSERT INTO events (session, seq, at, type, body) VALUES (?, ?, ?, ?, ?)",
-  `INSERT INTO sessions (id, agent, created_at, updated_at, seq) VALUES (?, 'demo', ?, ?, ?)
-   ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, seq = excluded.seq`,
-  `INSERT INTO turns (session, turn, ended) VALUES (?, ?, ?)
-   ON CONFLICT (session, turn) DO UPDATE SET ended = 1 WHERE excluded.ended = 1`
+  "INSERT INTO events (log, seq, at, type, body) VALUES (?, ?, ?, ?, ?)",
+  `INSERT INTO sessions (log, id, agent, created_at, updated_at, seq, compacted, settings)
+   VALUES (?, ?, 'demo', ?, ?, ?, 0, '{}')`,
+  "UPDATE sessions SET updated_at = ?, seq = ? WHERE log = ?",
+  "INSERT INTO turns (log, turn) VALUES (?, ?)",
+  "DELETE FROM turns WHERE log = ? AND turn = ?"
 ]
+
+/** The tables that are written, without what is made of them later. */
+const tables = ["sessions", "events", "turns"]
 
 /** What the store in this file committed for the sessions whose names begin with `prefix`. */
 export const record = (file: string, prefix: string): Recording => {
   const database = new DatabaseSync(file, { readOnly: true })
   const events = database
-    .prepare("SELECT session, seq, at, type, body FROM events WHERE substr(session, 1, ?) = ? ORDER BY rowid")
+    .prepare(
+      `SELECT sessions.id AS session, events.log, events.seq, at, type, body
+       FROM events JOIN sessions ON sessions.log = events.log
+       WHERE substr(sessions.id, 1, ?) = ? ORDER BY events.id`
+    )
     .all(prefix.length, prefix) as unknown as ReadonlyArray<EventRow>
-  const schema = database.prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+  const schema = database.prepare("SELECT tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
   database.close()
   const batches = Map.groupBy(events, ({ at }) => at)
+  const kept = schema.filter(({ tbl_name }) => tables.includes(String(tbl_name)))
   return {
-    schema: schema.map(({ sql }) => String(sql)).join(";\n"),
+    schema: kept.map(({ sql }) => String(sql)).join(";\n"),
     commits: Array.from(batches.values(), writesOf)
   }
 }
 
 const writesOf = (events: ReadonlyArray<EventRow>): ReadonlyArray<Write> => {
-  const last = new Map(events.map((event) => [event.session, event]))
+  const sessions = Map.groupBy(events, ({ session }) => session)
   return [
-    ...events.map(({ at, body, seq, session, type }): Write => [0, [session, seq, at, type, body]]),
-    ...Array.from(last.values(), ({ at, seq, session }): Write => [1, [session, at, at, seq]]),
-    ...events.flatMap(({ body, session, type }): ReadonlyArray<Write> => {
+    ...events.map(({ at, body, log, seq, type }): Write => [0, [log, seq, at, type, body]]),
+    ...Array.from(sessions.values(), ([first, ...rest]): Write => {
+      if (first === undefined) throw new Error("a group without events")
+      const { at, log, seq, session } = rest.at(-1) ?? first
+      return first.seq === 1 ? [1, [log, session, at, at, seq]] : [2, [at, seq, log]]
+    }),
+    ...events.flatMap(({ body, log, type }): ReadonlyArray<Write> => {
       if (type !== "MessageAccepted" && type !== "TurnEnded") return []
-      return [[2, [session, String(JSON.parse(body).turn), type === "TurnEnded" ? 1 : 0]]]
+      return [[type === "TurnEnded" ? 4 : 3, [log, String(JSON.parse(body).turn)]]]
     })
   ]
 }
@@ -60,7 +75,7 @@ const writesOf = (events: ReadonlyArray<EventRow>): ReadonlyArray<Write> => {
 /** Seconds that SQLite takes for it in a new file, every commit on disk. */
 export const replay = ({ commits, schema }: Recording, file: string): number => {
   const database = new DatabaseSync(file)
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+  database.exec(pragmas)
   database.exec(schema)
   const prepared = statements.map((sql) => database.prepare(sql))
   const begin = database.prepare("BEGIN IMMEDIATE")

@@ -9,7 +9,7 @@ import { Note } from "./Note.ts"
 import { PriorMessage } from "./PriorMessage.ts"
 import { Pin, SessionSettings } from "./SessionChange.ts"
 
-/** The provider has counted what the next step would send, in tokens. */
+/** The provider has counted what a step would send, in tokens, and it is too much: the step is not counted. */
 export const ContextMeasured = Schema.Struct({
   type: Schema.tag("ContextMeasured"),
   turn: TurnId,

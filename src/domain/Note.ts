@@ -30,3 +30,37 @@ export type Section = (typeof sections)[number]
 
 /** Nothing noted. */
 export const blank: Note = { goals: [], decisions: [], facts: [], openWork: [], files: [], names: [] }
+
+/** Some sections, and what to do with their entries. */
+const NoteChange = Schema.Struct({
+  goals: Schema.optionalKey(Entries),
+  decisions: Schema.optionalKey(Entries),
+  facts: Schema.optionalKey(Entries),
+  openWork: Schema.optionalKey(Entries),
+  files: Schema.optionalKey(Entries),
+  names: Schema.optionalKey(Entries)
+})
+
+/** The first line of the system prompt with which a model is asked for a summary. */
+export const summaryMarker = "You keep the notes of a conversation."
+
+/** What a model is asked for a summary of: the note so far, and what was said since. The user's message holds it as JSON. */
+export const SummaryRequest = Schema.Struct({
+  note: Note,
+  transcript: Schema.Array(
+    Schema.Struct({
+      /** The event that said it. */
+      event: Schema.Int,
+      role: Schema.Literals(["user", "assistant", "tool"]),
+      text: Schema.String
+    })
+  )
+})
+export type SummaryRequest = typeof SummaryRequest.Type
+
+/** What it answers, as JSON: entries to add to the note, and entries of it that hold no longer, word for word. */
+export const SummaryReply = Schema.Struct({
+  add: Schema.optionalKey(NoteChange),
+  retire: Schema.optionalKey(NoteChange)
+})
+export type SummaryReply = typeof SummaryReply.Type

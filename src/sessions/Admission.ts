@@ -4,10 +4,12 @@
  * A message that was accepted before is told before anything else, so that a redelivery learns where the original
  * is however far its log has gone on. Then the log has to end where the caller saw it end.
  */
+import * as Exit from "effect/Exit"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
 import { agentOf, type Changes, type MessageRow, pairKey, project, type SessionRow } from "./Projection.ts"
+import { AppendConflict, DuplicateMessage } from "./StoreError.ts"
 
 /** `events` are to follow sequence number `after` of `session`. */
 export interface Append {
@@ -66,3 +68,24 @@ const originalOf = (known: Known, changes: Changes, append: Append): MessageRow 
   }
   return undefined
 }
+
+/** What the caller of an append is told. A session whose first events name no agent is a mistake in our own code. */
+export const answerTo = (
+  { after, session }: Append,
+  admission: Admission
+): Exit.Exit<ReadonlyArray<SessionEvent>, AppendConflict | DuplicateMessage> => {
+  switch (admission._tag) {
+    case "Admitted":
+      return Exit.succeed(admission.events)
+    case "Conflict":
+      return Exit.fail(new AppendConflict({ session, after }))
+    case "Duplicate":
+      return Exit.fail(duplicate(admission.original))
+    case "Agentless":
+      return Exit.die(new Error(`the first events of session ${session} name no agent`))
+  }
+}
+
+/** Where a message is that was accepted before. */
+export const duplicate = ({ seq, session, turn }: MessageRow): DuplicateMessage =>
+  new DuplicateMessage({ session, turn, seq })

@@ -7,7 +7,9 @@
  */
 import { Approval, type Settlement } from "../domain/Approval.ts"
 import type { AgentId, ApprovalId, SessionId, TurnId } from "../domain/Ids.ts"
-import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
+import type { SessionSettings } from "../domain/SessionChange.ts"
+import type { NewSessionEvent, SessionEvent, SessionEventOf } from "../domain/SessionEvent.ts"
+import { configured } from "./SessionLog.ts"
 
 export interface SessionRow {
   readonly id: SessionId
@@ -15,6 +17,15 @@ export interface SessionRow {
   readonly createdAt: string
   readonly updatedAt: string
   readonly seq: number
+}
+
+/** What else there is to say of a session, which few events change. */
+export interface SessionDetails {
+  /** The sequence number of the newest `Compacted`; 0 if there is none. */
+  readonly compacted: number
+  readonly settings: SessionSettings
+  readonly name?: string
+  readonly forkedFrom?: { readonly session: SessionId; readonly through: number }
 }
 
 export interface MessageRow {
@@ -25,25 +36,35 @@ export interface MessageRow {
   readonly seq: number
 }
 
-/** A turn that has ended never becomes unfinished again. */
+/** A turn that was accepted; what has ended needs no row. */
 export interface TurnRow {
   readonly session: SessionId
   readonly turn: TurnId
   readonly ended: boolean
 }
 
-/** Rows by key: `pairKey` of (channel, externalId) for messages and of (session, turn) for turns. */
+/** An approval of another session is none of this one's. */
+export interface SettledRow {
+  readonly session: SessionId
+  readonly id: ApprovalId
+  readonly settlement: Settlement
+}
+
+/** Rows by key: `pairKey` of (channel, externalId) for messages, (session, turn) for turns, (session, id) for `settled`. */
 export interface Changes {
   readonly sessions: Map<SessionId, SessionRow>
+  /** The events that change a session's details, for `detailsAfter`. */
+  readonly detailing: Map<SessionId, Array<DetailEvent>>
   readonly messages: Map<string, MessageRow>
   readonly turns: Map<string, TurnRow>
   readonly asked: Map<ApprovalId, Approval>
   /** The first settlement of each approval; one that was settled before keeps its own. */
-  readonly settled: Map<ApprovalId, Settlement>
+  readonly settled: Map<string, SettledRow>
 }
 
 export const noChanges = (): Changes => ({
   sessions: new Map(),
+  detailing: new Map(),
   messages: new Map(),
   turns: new Map(),
   asked: new Map(),
@@ -68,13 +89,45 @@ export const project = (
   events: readonly [SessionEvent, ...ReadonlyArray<SessionEvent>]
 ): void => {
   for (const event of events) projectEvent(changes, session, event)
-  const last = events.at(-1) ?? events[0]
+  const { at, seq } = events.at(-1) ?? events[0]
   const createdAt = before?.createdAt ?? events[0].at
-  changes.sessions.set(session, { id: session, agent, createdAt, updatedAt: last.at, seq: last.seq })
+  changes.sessions.set(session, { id: session, agent, createdAt, updatedAt: at, seq })
+}
+
+export type DetailEvent = SessionEventOf<"Compacted" | "SessionConfigured" | "SessionForked" | "SessionRenamed">
+
+/** The details of a session that has none. */
+export const plain: SessionDetails = { compacted: 0, settings: {} }
+
+/** Details after one more event. */
+export const detailsAfter = (details: SessionDetails, event: SessionEvent): SessionDetails => {
+  switch (event.type) {
+    case "Compacted":
+      return { ...details, compacted: event.seq }
+    case "SessionConfigured":
+      return { ...details, settings: configured(details.settings, event) }
+    case "SessionForked":
+      return { ...details, forkedFrom: { session: event.from, through: event.through } }
+    case "SessionRenamed": {
+      const { name: _, ...rest } = details
+      return event.name === null ? rest : { ...rest, name: event.name }
+    }
+    default:
+      return details
+  }
 }
 
 const projectEvent = (changes: Changes, session: SessionId, event: SessionEvent): void => {
   switch (event.type) {
+    case "Compacted":
+    case "SessionConfigured":
+    case "SessionForked":
+    case "SessionRenamed": {
+      const before = changes.detailing.get(session)
+      if (before === undefined) changes.detailing.set(session, [event])
+      else before.push(event)
+      return
+    }
     case "MessageAccepted": {
       projectTurn(changes, { session, turn: event.turn, ended: false })
       const { channel, externalId, seq, turn } = event
@@ -89,13 +142,15 @@ const projectEvent = (changes: Changes, session: SessionId, event: SessionEvent)
       changes.asked.set(id, new Approval({ id, session, agent, turn, call, tool, summary, askedAt, expiresAt }))
       return
     }
-    case "ApprovalSettled":
-      if (!changes.settled.has(event.approval)) changes.settled.set(event.approval, event.verdict)
+    case "ApprovalSettled": {
+      const key = pairKey(session, event.approval)
+      if (changes.settled.has(key)) return
+      changes.settled.set(key, { session, id: event.approval, settlement: event.verdict })
       return
+    }
   }
 }
 
 const projectTurn = (changes: Changes, row: TurnRow): void => {
-  const key = pairKey(row.session, row.turn)
-  if (row.ended || !changes.turns.has(key)) changes.turns.set(key, row)
+  changes.turns.set(pairKey(row.session, row.turn), row)
 }

@@ -1,6 +1,7 @@
 /** Short ways to say what is appended. */
 import type { Settlement } from "../../src/domain/Approval.ts"
 import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "../../src/domain/Ids.ts"
+import { blank } from "../../src/domain/Note.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 
 export const session = SessionId.make
@@ -49,4 +50,44 @@ export const settled = (inTurn: string, id: string, verdict: Settlement): NewSes
   turn: turn(inTurn),
   approval: ApprovalId.make(id),
   verdict
+})
+
+/** A message with this text. */
+export const said = (inTurn: string, text: string, agent = "main"): NewSessionEvent => ({
+  type: "MessageAccepted",
+  turn: turn(inTurn),
+  agent: AgentId.make(agent),
+  channel: "api",
+  text
+})
+
+export const replied = (inTurn: string, text: string): NewSessionEvent => ({
+  type: "ModelReplied",
+  turn: turn(inTurn),
+  step: 1,
+  content: [{ type: "text", text }],
+  finishReason: "stop",
+  usage: { inputTokens: { total: 1, uncached: 1 }, outputTokens: { total: 1 } }
+})
+
+export const returned = (inTurn: string, output: string): NewSessionEvent => ({
+  type: "ToolReturned",
+  turn: turn(inTurn),
+  step: 1,
+  call: CallId.make("call"),
+  outcome: "succeeded",
+  output
+})
+
+export const compacted = (inTurn: string, through: number): NewSessionEvent => ({
+  type: "Compacted",
+  turn: turn(inTurn),
+  reason: "window",
+  method: "summarised",
+  through,
+  outputs: 0,
+  note: blank,
+  carried: { agent: AgentId.make("main"), waiting: [], allowed: [], pinned: [], settings: {} },
+  before: 2,
+  after: 1
 })

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Prompt } from "effect/ai"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { messagesOf } from "../../src/sessions/History.ts"
-import { callKey, empty, fold, foldAll } from "../../src/sessions/SessionLog.ts"
+import { empty, fold, foldAll } from "../../src/sessions/SessionLog.ts"
+import { callKey } from "../../src/sessions/TurnLog.ts"
 import {
   asked,
   called,
@@ -109,13 +110,6 @@ describe("a turn", () => {
     assert.strictEqual(stateOf(...twice).turn?.resumes, 2)
     assert.strictEqual(stateOf(...twice, called("t", 1), replied("t", 1, { a: "pure" })).turn?.resumes, 0)
     assert.strictEqual(stateOf(...calling, resumed("t"), returned("t", 1, "a")).turn?.resumes, 0)
-  })
-
-  it("leaves behind how it ended", () => {
-    const { lastEnded, turn } = stateOf(...asking, ended("t", "failed", "overloaded"))
-    assert.isUndefined(turn)
-    const { turn: which, ...how } = ended("t", "failed", "overloaded")
-    assert.deepInclude(lastEnded, { turn: which, outcome: how.outcome, failure: how.failure })
   })
 
   it("is cancelled only by its own name", () => {

@@ -9,10 +9,32 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { SessionId } from "../../domain/Ids.ts"
-import type { SessionEvent } from "../../domain/SessionEvent.ts"
 import { type Admission, admit, type Append, type Known } from "../Admission.ts"
-import { type Changes, type MessageRow, noChanges, pairKey, type SessionRow } from "../Projection.ts"
+import { type Changes, detailsAfter, type MessageRow, noChanges, pairKey, plain } from "../Projection.ts"
+import type { StoreUnavailable } from "../StoreError.ts"
 import { chunked, padded } from "./Chunks.ts"
+import { type Connection, perform, transact, type Values, type Write } from "./Insert.ts"
+import { decoding } from "./Rows.ts"
+import {
+  detailColumns,
+  Details,
+  detailsOf,
+  detailValues,
+  type LoggedRow,
+  sessionValues,
+  writeSessions
+} from "./SessionTable.ts"
+import {
+  approvalValues,
+  deleteTurn,
+  freshLog,
+  messageValues,
+  settleApproval,
+  writeApprovals,
+  writeEvents,
+  writeMessages,
+  writeTurns
+} from "./Tables.ts"
 
 /** An append with the stored form of its events, in the same order. */
 export interface EncodedAppend extends Append {
@@ -22,44 +44,76 @@ export interface EncodedAppend extends Append {
 type Sql = SqlClient.SqlClient
 type Batch = Arr.NonEmptyReadonlyArray<EncodedAppend>
 
-/** The most rows one statement writes. */
-const rowLimit = 128
+/** The most external ids one statement asks for. */
+const idLimit = 128
+
+/**
+ * The rows of sessions that were written to last, so that an active one is not read before every append. Whoever takes a
+ * session away takes it out of here, and after a failure it is emptied. Another process's append is found out by the
+ * numbers of the events, which are unique.
+ */
+export type Heads = Map<SessionId, LoggedRow>
+
+/** How many sessions are remembered. */
+const headLimit = 1024
 
 /** Commits a batch; answers for each append, in order, what became of it. */
-export const commitBatch = (sql: Sql, batch: Batch): Effect.Effect<ReadonlyArray<Admission>, SqlError.SqlError> =>
-  sql.withTransaction(decideAndWrite(sql, batch))
+export const commitBatch = (
+  sql: Sql,
+  heads: Heads,
+  batch: Batch
+): Effect.Effect<ReadonlyArray<Admission>, SqlError.SqlError | StoreUnavailable> =>
+  transact(sql, (connection) => decideAndWrite(sql, heads, connection, batch))
 
-const decideAndWrite = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
+const decideAndWrite = Effect.fnUntraced(function* (sql: Sql, heads: Heads, connection: Connection, batch: Batch) {
   const at = DateTime.formatIso(yield* DateTime.now)
-  const known: Known = { sessions: yield* knownSessions(sql, batch), messages: yield* knownMessages(sql, batch) }
+  const sessions = yield* knownSessions(sql, heads, batch)
+  const known: Known = { sessions, messages: yield* knownMessages(sql, batch) }
   const changes = noChanges()
-  const events: Array<Record<string, unknown>> = []
-  const admissions = batch.map((append) => {
-    const admission = admit(known, changes, append, at)
-    if (admission._tag === "Admitted") collectRows(events, append, admission.events)
-    return admission
-  })
-  if (events.length > 0) {
-    yield* inChunks(events, (rows) => sql`INSERT INTO events ${sql.insert(rows)}`)
-    yield* writeChanges(sql, changes)
-  }
+  const admissions = batch.map((append) => admit(known, changes, append, at))
+  if (changes.sessions.size === 0) return admissions
+  const logs = yield* numbered(sql, sessions, changes)
+  yield* perform(connection, [...writeEvents(eventValues(batch, admissions, logs)), ...writesOf(changes, logs)])
+  if (changes.detailing.size > 0) yield* writeDetails(sql, changes.detailing)
+  if (heads.size + changes.sessions.size > headLimit) heads.clear()
+  for (const [id, row] of changes.sessions) heads.set(id, { ...row, log: logs.get(id) ?? 0 })
   return admissions
 })
 
-const collectRows = (
-  rows: Array<Record<string, unknown>>,
-  { bodies, session }: EncodedAppend,
-  events: ReadonlyArray<SessionEvent>
-) => {
-  for (const [index, { at, seq, type }] of events.entries()) rows.push({ session, seq, at, type, body: bodies[index] })
+type Logs = ReadonlyMap<SessionId, number>
+
+/** The log of every changed session. */
+const numbered = Effect.fnUntraced(function* (sql: Sql, known: ReadonlyMap<SessionId, LoggedRow>, changes: Changes) {
+  const logs = new Map<SessionId, number>()
+  let next: number | undefined
+  for (const id of changes.sessions.keys()) {
+    const log: number = known.get(id)?.log ?? next ?? (yield* freshLog(sql))
+    if (!known.has(id)) next = log + 1
+    logs.set(id, log)
+  }
+  return logs
+})
+
+const eventValues = (batch: Batch, admissions: ReadonlyArray<Admission>, logs: Logs) => {
+  const rows: Array<Values> = []
+  for (const [index, { bodies, session }] of batch.entries()) {
+    const admission = admissions[index]
+    const log = logs.get(session)
+    if (admission?._tag !== "Admitted" || log === undefined) continue
+    for (const [place, { at, seq, type }] of admission.events.entries()) {
+      rows.push([log, seq, at, type, bodies[place] ?? ""])
+    }
+  }
+  return rows
 }
 
-const knownSessions = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
-  const ids = padded(Arr.map(batch, ({ session }) => session))
-  const rows = yield* sql<SessionRow>`
-    SELECT id, agent, created_at AS "createdAt", updated_at AS "updatedAt", seq
-    FROM sessions WHERE id IN ${sql.in(ids)}`
-  return new Map(rows.map((row): [SessionId, SessionRow] => [row.id, row]))
+const knownSessions = Effect.fnUntraced(function* (sql: Sql, heads: Heads, batch: Batch) {
+  const ids = batch.flatMap(({ session }) => (heads.has(session) ? [] : [session]))
+  if (!Arr.isArrayNonEmpty(ids)) return heads
+  const rows = yield* sql<LoggedRow>`
+    SELECT log, id, agent, created_at AS "createdAt", updated_at AS "updatedAt", seq
+    FROM sessions WHERE id IN ${sql.in(padded(ids))}`
+  return new Map([...heads, ...rows.map((row): [SessionId, LoggedRow] => [row.id, row])])
 })
 
 const knownMessages = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
@@ -69,7 +123,7 @@ const knownMessages = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
     )
   )
   const known = new Map<string, MessageRow>()
-  for (const ids of chunked(externalIds, rowLimit)) {
+  for (const ids of chunked(externalIds, idLimit)) {
     const rows = yield* sql<MessageRow>`
       SELECT channel, external_id AS "externalId", session, turn, seq
       FROM messages WHERE external_id IN ${sql.in(ids)}`
@@ -78,49 +132,26 @@ const knownMessages = Effect.fnUntraced(function* (sql: Sql, batch: Batch) {
   return known
 })
 
-const writeChanges = Effect.fnUntraced(function* (sql: Sql, changes: Changes) {
-  const sessions = Arr.fromIterable(changes.sessions.values())
-  yield* inChunks(
-    sessions.map(sessionColumns),
-    (rows) =>
-      sql`INSERT INTO sessions ${sql.insert(rows)}
-      ON CONFLICT (id) DO UPDATE SET updated_at = excluded.updated_at, seq = excluded.seq`
-  )
-  const messages = Arr.fromIterable(changes.messages.values())
-  yield* inChunks(messages.map(messageColumns), (rows) => sql`INSERT INTO messages ${sql.insert(rows)}`)
-  const turns = Arr.fromIterable(changes.turns.values())
-  yield* inChunks(
-    turns.map(({ ended, session, turn }) => ({ session, turn, ended: ended ? 1 : 0 })),
-    (rows) =>
-      sql`INSERT INTO turns ${sql.insert(rows)}
-      ON CONFLICT (session, turn) DO UPDATE SET ended = 1 WHERE excluded.ended = 1`
-  )
-  for (const { askedAt, expiresAt, ...approval } of changes.asked.values()) {
-    const row = { ...approval, asked_at: askedAt, expires_at: expiresAt }
-    yield* sql`INSERT INTO approvals ${sql.insert(row)} ON CONFLICT (id) DO NOTHING`
-  }
-  for (const [id, settlement] of changes.settled) {
-    yield* sql`UPDATE approvals SET settled = ${settlement} WHERE id = ${id} AND settled IS NULL`
+const writesOf = (changes: Changes, logs: Logs): ReadonlyArray<Write> => {
+  const logOf = (session: SessionId) => logs.get(session) ?? 0
+  const turns = Array.from(changes.turns.values())
+  const unended = turns.filter(({ ended }) => !ended)
+  return [
+    ...writeSessions(Array.from(changes.sessions.values(), (row) => sessionValues({ ...row, log: logOf(row.id) }))),
+    ...writeMessages(Array.from(changes.messages.values(), messageValues)),
+    ...writeTurns(unended.map(({ session, turn }) => [logOf(session), turn])),
+    ...turns.flatMap(({ ended, session, turn }) => (ended ? [deleteTurn(logOf(session), turn)] : [])),
+    ...writeApprovals(Array.from(changes.asked.values(), approvalValues)),
+    ...Array.from(changes.settled.values(), settleApproval)
+  ]
+}
+
+const writeDetails = Effect.fnUntraced(function* (sql: Sql, detailing: Changes["detailing"]) {
+  for (const [id, events] of detailing) {
+    const [before] = yield* decodeDetails(sql`SELECT id, ${sql.literal(detailColumns)} FROM sessions WHERE id = ${id}`)
+    const details = events.reduce(detailsAfter, before === undefined ? plain : detailsOf(before))
+    yield* sql`UPDATE sessions SET ${sql.update(detailValues(details))} WHERE id = ${id}`
   }
 })
 
-const sessionColumns = ({ agent, createdAt, id, seq, updatedAt }: SessionRow) => ({
-  id,
-  agent,
-  created_at: createdAt,
-  updated_at: updatedAt,
-  seq
-})
-
-const messageColumns = ({ channel, externalId, seq, session, turn }: MessageRow) => ({
-  channel,
-  external_id: externalId,
-  session,
-  turn,
-  seq
-})
-
-const inChunks = <A, B>(
-  rows: ReadonlyArray<A>,
-  write: (rows: Arr.NonEmptyReadonlyArray<A>) => Effect.Effect<B, SqlError.SqlError>
-) => Effect.forEach(chunked(rows, rowLimit), write, { discard: true })
+const decodeDetails = decoding(Details)

@@ -16,12 +16,14 @@ export interface EventRow {
   readonly body: string
 }
 
-const Body = Schema.fromJsonString(Schema.toCodecJson(NewSessionEvent))
+const Body = Schema.toCodecJson(NewSessionEvent)
+
+const encode = Schema.encodeSync(Body)
 
 /** Throws when the event does not fit its schema. */
-export const encodeBody: (event: NewSessionEvent) => string = Schema.encodeSync(Body)
+export const encodeBody = (event: NewSessionEvent): string => JSON.stringify(encode(event))
 
-const decodeBody = Schema.decodeUnknownResult(Body)
+const decodeBody = Schema.decodeUnknownResult(Schema.fromJsonString(Body))
 
 /** The event of a row; a body that does not decode names its session, its number and the fault. */
 export const decodeRow = (session: SessionId, row: EventRow): Result.Result<SessionEvent, StoreUnavailable> =>

@@ -5,6 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
+import { StoreUnavailable } from "../StoreError.ts"
+import { refuseNewer, sessionsVersion } from "./SchemaVersion.ts"
 
 const create = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -54,8 +56,78 @@ const create = Effect.gen(function* () {
   yield* sql`CREATE INDEX approvals_open ON approvals (asked_at, id) WHERE settled IS NULL`
 })
 
-/** Brings the tables up to date; what was done before is not done again. */
-export const migrate = Migrator.make({})({
-  loader: Migrator.fromRecord({ "1_create": create }),
-  table: "sessions_migrations"
+/**
+ * Events under a number of their log instead of their session's name, so that a log can be written before its session
+ * is there and outlive it; `id` tells in which order all of them were written.
+ */
+const logs = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  for (const table of ["sessions", "events", "turns"])
+    yield* sql`ALTER TABLE ${sql(table)} RENAME TO ${sql(`${table}_1`)}`
+  yield* sql`CREATE TABLE sessions (
+    log INTEGER NOT NULL PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    agent TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    compacted INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    name TEXT,
+    forked_from TEXT,
+    forked_through INTEGER
+  )`
+  yield* sql`CREATE INDEX sessions_recent ON sessions (updated_at, id)`
+  yield* sql`CREATE TABLE events (
+    id INTEGER NOT NULL PRIMARY KEY,
+    log INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at TEXT NOT NULL,
+    type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (log, seq)
+  )`
+  // Accepted and not ended; a turn that has ended leaves no row.
+  yield* sql`CREATE TABLE turns (log INTEGER NOT NULL, turn TEXT NOT NULL, PRIMARY KEY (log, turn))`
+  // Logs without a session: not there yet, or not any more. Whatever stands here at a start is purged.
+  yield* sql`CREATE TABLE orphans (log INTEGER NOT NULL PRIMARY KEY)`
+  yield* sql`CREATE INDEX approvals_session ON approvals (session)`
+  yield* sql`INSERT INTO sessions (id, agent, created_at, updated_at, seq, compacted, settings)
+    SELECT id, agent, created_at, updated_at, seq, 0, '{}' FROM sessions_1 ORDER BY created_at, id`
+  yield* sql`INSERT INTO events (log, seq, at, type, body)
+    SELECT sessions.log, events_1.seq, at, type, body FROM events_1 JOIN sessions ON sessions.id = events_1.session
+    ORDER BY at, log, events_1.seq`
+  yield* sql`INSERT INTO turns (log, turn)
+    SELECT sessions.log, turn FROM turns_1 JOIN sessions ON sessions.id = turns_1.session WHERE ended = 0`
+  for (const table of ["sessions_1", "events_1", "turns_1"]) yield* sql`DROP TABLE ${sql(table)}`
 })
+
+/** The full-text index, which SQLite alone has in this form, and up to which event it goes. */
+const search = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // Its texts are words already: of these, this tokenizer takes none apart.
+  yield* sql`CREATE VIRTUAL TABLE said USING
+    fts5 (words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii')`
+  yield* sql`CREATE TABLE indexed (through INTEGER NOT NULL)`
+  yield* sql`INSERT INTO indexed VALUES (0)`
+})
+
+const table = "sessions_migrations"
+
+const run = Migrator.make({})({
+  loader: Migrator.fromRecord({ "1_create": create, "2_logs": logs, "3_search": search }),
+  table
+})
+
+/** Brings the tables up to date; what was done before is not done again. Tables of a later version are left alone. */
+export const migrate = Effect.mapError(
+  Effect.andThen(run, refuseNewer(table, sessionsVersion)),
+  (error) =>
+    new StoreUnavailable({
+      reason:
+        error._tag === "MigrationError"
+          ? `the session tables cannot be brought up to date: ${error.message}`
+          : error.message,
+      cause: error
+    })
+)

@@ -5,37 +5,26 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { SqlClient, SqlError, Statement } from "effect/sql"
+import type { SqlClient } from "effect/sql"
 import { Approval, Settlement } from "../../domain/Approval.ts"
-import { SessionId, TurnId } from "../../domain/Ids.ts"
-import { type SessionEvent, SessionSummary } from "../../domain/SessionEvent.ts"
-import { type ApprovalRecord, DuplicateMessage, type SessionStore, StoreUnavailable } from "../SessionStore.ts"
+import { type ApprovalId, SessionId, TurnId } from "../../domain/Ids.ts"
+import type { SessionEvent } from "../../domain/SessionEvent.ts"
+import type { ApprovalRecord, Page } from "../SessionQuery.ts"
+import { DuplicateMessage } from "../StoreError.ts"
 import { decodeRow, type EventRow } from "./EventBody.ts"
-
-/** What the database, or a row of it, has to say to a person. */
-export const unavailable = (error: SqlError.SqlError): StoreUnavailable =>
-  new StoreUnavailable({ reason: error.message, cause: error })
-
-/** Everything a store offers but `append`. */
-export const makeReads = (sql: SqlClient.SqlClient): Omit<SessionStore["Service"], "append"> => ({
-  ...logReads(sql),
-  ...sessionReads(sql),
-  ...approvalReads(sql)
-})
-
-type Reads<Names extends keyof SessionStore["Service"]> = Pick<SessionStore["Service"], Names>
+import { decoding, unavailable } from "./Rows.ts"
 
 /** The most events that are read and decoded in one stretch, in which no other fiber gets on: some 3 ms. */
 const stretch = 250
 
-const logReads = (sql: SqlClient.SqlClient): Reads<"read" | "accepted"> => ({
-  read: Effect.fn("SessionStore.read")(function* (session, { after = 0, limit }) {
+export const logReads = (sql: SqlClient.SqlClient) => ({
+  read: Effect.fn("SessionStore.read")(function* (session: SessionId, { after = 0, limit }: Page<number>) {
     const found: Array<SessionEvent> = []
     for (;;) {
       const most = Math.min(stretch, limit - found.length)
       const rows = yield* Effect.mapError(
-        sql<EventRow>`SELECT seq, at, body FROM events WHERE session = ${session} AND seq > ${found.at(-1)?.seq ?? after}
-          ORDER BY seq LIMIT ${most}`,
+        sql<EventRow>`SELECT events.seq, at, body FROM events WHERE log = (SELECT log FROM sessions WHERE id = ${session})
+          AND events.seq > ${found.at(-1)?.seq ?? after} ORDER BY events.seq LIMIT ${most}`,
         unavailable
       )
       for (const row of rows) found.push(yield* Effect.fromResult(decodeRow(session, row)))
@@ -43,44 +32,31 @@ const logReads = (sql: SqlClient.SqlClient): Reads<"read" | "accepted"> => ({
       yield* Effect.yieldNow
     }
   }),
-  accepted: Effect.fn("SessionStore.accepted")(function* (channel, externalId) {
+  accepted: Effect.fn("SessionStore.accepted")(function* (channel: string, externalId: string) {
     const [place] = yield* decodePlaces(sql`SELECT session, turn, seq FROM messages
       WHERE external_id = ${externalId} AND channel = ${channel}`)
     return Option.map(Option.fromUndefinedOr(place), (place) => new DuplicateMessage(place))
+  }),
+  compaction: Effect.fn("SessionStore.compaction")(function* (session: SessionId) {
+    const [row] = yield* Effect.mapError(
+      sql<EventRow>`SELECT events.seq, at, body FROM sessions JOIN events ON events.log = sessions.log
+        AND events.seq = sessions.compacted WHERE sessions.id = ${session}`,
+      unavailable
+    )
+    if (row === undefined) return Option.none()
+    const event = yield* Effect.fromResult(decodeRow(session, row))
+    return event.type === "Compacted" ? Option.some(event) : Option.none()
   })
 })
 
-const sessionReads = (sql: SqlClient.SqlClient): Reads<"session" | "sessions" | "unfinished" | "count"> => {
-  const summary = sql.literal(`SELECT id, agent, created_at AS "createdAt", updated_at AS "updatedAt", seq,
-    (SELECT CAST(COUNT(*) AS INTEGER) FROM turns WHERE turns.session = sessions.id AND ended = 0) AS unfinished
-    FROM sessions`)
-  return {
-    session: Effect.fn("SessionStore.session")(function* (id) {
-      const [row] = yield* decodeSummaries(sql`${summary} WHERE id = ${id}`)
-      return Option.fromUndefinedOr(row)
-    }),
-    sessions: Effect.fn("SessionStore.sessions")(({ after = "", limit }) =>
-      decodeSummaries(sql`${summary} WHERE id > ${after} ORDER BY id LIMIT ${limit}`)
-    ),
-    unfinished: Effect.map(
-      decodeIds(sql`SELECT DISTINCT session FROM turns WHERE ended = 0 ORDER BY session`),
-      (rows) => rows.map(({ session }) => session)
-    ),
-    count: Effect.map(
-      decodeCounts(sql`SELECT CAST(COUNT(*) AS INTEGER) AS count FROM sessions`),
-      ([row]) => row?.count ?? 0
-    )
-  }
-}
-
-const approvalReads = (sql: SqlClient.SqlClient): Reads<"approvals" | "approval"> => {
+export const approvalReads = (sql: SqlClient.SqlClient) => {
   const approval = sql.literal(`SELECT id, session, agent, turn, call, tool, summary, asked_at AS "askedAt",
     expires_at AS "expiresAt", settled FROM approvals`)
   return {
     approvals: Effect.map(decodeApprovals(sql`${approval} WHERE settled IS NULL ORDER BY asked_at, id`), (rows) =>
       rows.map((row) => recordOf(row).approval)
     ),
-    approval: Effect.fn("SessionStore.approval")(function* (id) {
+    approval: Effect.fn("SessionStore.approval")(function* (id: ApprovalId) {
       const [row] = yield* decodeApprovals(sql`${approval} WHERE id = ${id}`)
       return Option.map(Option.fromUndefinedOr(row), recordOf)
     })
@@ -92,19 +68,5 @@ const ApprovalRow = Schema.Struct({ ...Approval.fields, settled: Schema.NullOr(S
 const recordOf = ({ settled, ...approval }: typeof ApprovalRow.Type): ApprovalRecord =>
   settled === null ? { approval: new Approval(approval) } : { approval: new Approval(approval), settled }
 
-const decoding = <A, I>(row: Schema.Codec<A, I>) => {
-  const decode = Schema.decodeUnknownEffect(Schema.Array(row))
-  return (statement: Statement.Statement<unknown>): Effect.Effect<ReadonlyArray<A>, StoreUnavailable> =>
-    Effect.mapError(Effect.flatMap(statement, decode), (error) =>
-      error._tag === "SqlError" ? unavailable(error) : unreadable(error)
-    )
-}
-
-const unreadable = (cause: Schema.SchemaError) =>
-  new StoreUnavailable({ reason: `a stored row cannot be read: ${cause.message.replaceAll(/\s+/g, " ")}`, cause })
-
 const decodePlaces = decoding(Schema.Struct({ session: SessionId, turn: TurnId, seq: Schema.Int }))
-const decodeSummaries = decoding(SessionSummary)
-const decodeIds = decoding(Schema.Struct({ session: SessionId }))
-const decodeCounts = decoding(Schema.Struct({ count: Schema.Int }))
 const decodeApprovals = decoding(ApprovalRow)

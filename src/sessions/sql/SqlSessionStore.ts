@@ -9,16 +9,20 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
-import type { Migrator } from "effect/sql"
 import type { SessionEvent } from "../../domain/SessionEvent.ts"
-import type { Incarnation } from "../../kernel/Incarnation.ts"
-import { answerTo, SessionStore, StoreUnavailable } from "../SessionStore.ts"
-import { commitBatch, type EncodedAppend } from "./Batch.ts"
+import { Incarnation } from "../../kernel/Incarnation.ts"
+import { answerTo } from "../Admission.ts"
+import { SessionStore, StoreUnavailable } from "../SessionStore.ts"
+import { commitBatch, type EncodedAppend, type Heads } from "./Batch.ts"
 import { encodeBody } from "./EventBody.ts"
 import * as GroupCommit from "./GroupCommit.ts"
 import { migrate } from "./Migrations.ts"
-import { makeReads, unavailable } from "./Reads.ts"
+import { approvalReads, logReads } from "./Reads.ts"
+import { unavailable } from "./Rows.ts"
+import { indexing, search } from "./SearchIndex.ts"
+import { sessionReads } from "./SessionReads.ts"
 import * as SqliteClient from "./SqliteClient.ts"
+import { wholeLogs } from "./WholeLogs.ts"
 
 /** The store in whatever database SqlClient is connected to; brings its tables up to date first. */
 export const layer: Layer.Layer<SessionStore, StoreUnavailable, SqlClient.SqlClient | Incarnation> = Layer.effect(
@@ -43,39 +47,49 @@ const batchLimit = 512
 
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* Effect.mapError(migrate, (error) => (error._tag === "SqlError" ? unavailable(error) : unmigrated(error)))
+  yield* migrate
+  const heads: Heads = new Map()
   const writer = yield* GroupCommit.make({
-    commit: commitWith(sql),
+    commit: commitWith(sql, heads),
     limit: batchLimit,
     closed: new StoreUnavailable({ reason: "the session store is closed" })
   })
-  const append: Service["append"] = Effect.fn("SessionStore.append")((session, after, events) =>
+  // Without a span of its own, which would cost as much as encoding the events: that of the caller tells its time.
+  const append: Service["append"] = (session, after, events) =>
     Effect.suspend(() => writer.submit({ session, after, events, bodies: events.map(encodeBody) }))
-  )
-  return SessionStore.of({ append, ...makeReads(sql) })
+  const incarnation = yield* Incarnation
+  const whole = yield* Effect.mapError(wholeLogs(sql, incarnation, heads), unavailable)
+  yield* incarnation.fork(indexing(sql))
+  return SessionStore.of({
+    append,
+    ...whole,
+    search: search(sql),
+    ...logReads(sql),
+    ...sessionReads(sql),
+    ...approvalReads(sql)
+  })
 })
 
-const unmigrated = (cause: Migrator.MigrationError) =>
-  new StoreUnavailable({ reason: `the session tables cannot be brought up to date: ${cause.message}`, cause })
-
 /** The writer's transactions are many and belong to nobody's trace: the spans of the appends tell their time. */
-const commitWith = (sql: SqlClient.SqlClient) => (batch: Arr.NonEmptyReadonlyArray<EncodedAppend>) =>
-  Effect.withTracerEnabled(commitIsolated(sql, batch), false)
+const commitWith = (sql: SqlClient.SqlClient, heads: Heads) => (batch: Arr.NonEmptyReadonlyArray<EncodedAppend>) =>
+  Effect.withTracerEnabled(commitIsolated(sql, heads, batch), false)
 
 const commitIsolated = (
   sql: SqlClient.SqlClient,
+  heads: Heads,
   batch: Arr.NonEmptyReadonlyArray<EncodedAppend>
 ): Effect.Effect<ReadonlyArray<Exit.Exit<ReadonlyArray<SessionEvent>, Answer>>> =>
-  commitBatch(sql, batch).pipe(
+  commitBatch(sql, heads, batch).pipe(
+    Effect.onError(() => Effect.sync(() => heads.clear())),
     Effect.map((admissions) => Arr.zipWith(batch, admissions, answerTo)),
     Effect.catch((error) =>
       // Another process wrote in between: only one of the batch is to blame, and alone it reads what is there now.
-      error.reason._tag === "UniqueViolation" && batch.length > 1
+      error._tag === "SqlError" && error.reason._tag === "UniqueViolation" && batch.length > 1
         ? Effect.map(
-            Effect.forEach(batch, (append) => commitIsolated(sql, [append])),
+            Effect.forEach(batch, (append) => commitIsolated(sql, heads, [append])),
             Arr.flatten
           )
-        : Effect.succeed(batch.map(() => Exit.fail(unavailable(error))))
+        : Effect.succeed(batch.map(() => Exit.fail(error._tag === "SqlError" ? unavailable(error) : error)))
     ),
     Effect.catchDefect((defect) =>
       SqlError.isSqlError(defect) ? Effect.succeed(batch.map(() => Exit.fail(unavailable(defect)))) : Effect.die(defect)

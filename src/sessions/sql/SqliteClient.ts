@@ -14,10 +14,10 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import * as SqlClient from "effect/sql/SqlClient"
 import * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
-import type { SqlConnection } from "effect/sql"
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname } from "node:path"
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import type { Connection } from "./Insert.ts"
 
 export interface SqliteOptions {
   /** A path, or `:memory:`. */
@@ -30,6 +30,14 @@ export const layer = (options: SqliteOptions): Layer.Layer<SqlClient.SqlClient, 
 
 /** How long a statement waits for another process's lock, in milliseconds. The event loop stands still meanwhile. */
 const busyTimeout = 1000
+
+/**
+ * Every commit is synced. The WAL is written back every thousand pages (SQLite's default) and begun anew; should a reader
+ * in another process have kept it from that, it is cut to 64 MiB afterwards. Pages are cached up to 8 MiB, as the default
+ * of 2 MiB is too little for the logs of a thousand active sessions.
+ */
+export const pragmas = `PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;
+  PRAGMA cache_size = -8192`
 
 /** How many prepared statements a connection keeps. */
 const preparedLimit = 256
@@ -59,7 +67,7 @@ const open = (filename: string) =>
     try: () => {
       if (filename !== ":memory:") createPrivate(filename)
       const database = new DatabaseSync(filename, { timeout: busyTimeout, enableForeignKeyConstraints: true })
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+      database.exec(pragmas)
       return database
     },
     catch: (cause) => sqlError(cause, "open", `the database ${filename} cannot be opened: ${textOf(cause)}`)
@@ -76,7 +84,7 @@ const close = (database: DatabaseSync) =>
     Effect.andThen(Effect.sync(() => database.close()))
   )
 
-const connect = (database: DatabaseSync): SqlConnection.Connection => {
+const connect = (database: DatabaseSync): Connection => {
   const prepareRows = (sql: string) => database.prepare(sql)
   const prepareValues = (sql: string) => database.prepare(sql, { returnArrays: true })
   const rows = query((statement, params) => statement.all(...params))
@@ -84,7 +92,7 @@ const connect = (database: DatabaseSync): SqlConnection.Connection => {
   const values = query((statement, params) => statement.all(...params) as unknown as ReadonlyArray<Array<unknown>>)
   const raw = query((statement, params) => statement.run(...params))
   const transforming =
-    (prepare: Prepare): SqlConnection.Connection["execute"] =>
+    (prepare: Prepare): Connection["execute"] =>
     (sql, params, transformRows) =>
       transformRows === undefined ? rows(prepare, sql, params) : Effect.map(rows(prepare, sql, params), transformRows)
 
@@ -97,7 +105,14 @@ const connect = (database: DatabaseSync): SqlConnection.Connection => {
     executeStream: (sql, params, transformRows) => Stream.fromIterableEffect(execute(sql, params, transformRows)),
     executeValues: (sql, params) => values(cachedValues, sql, params),
     executeValuesUnprepared: (sql, params) => values(prepareValues, sql, params),
-    executeUnprepared: transforming(prepareRows)
+    executeUnprepared: transforming(prepareRows),
+    executeAll: (writes) =>
+      Effect.try({
+        try: () => {
+          for (const [text, values] of writes) cachedRows(text).run(...values)
+        },
+        catch: (cause) => sqlError(cause, "execute")
+      })
   }
 }
 

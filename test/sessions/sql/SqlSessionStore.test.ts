@@ -123,10 +123,10 @@ describe("SqlSessionStore", () => {
       Effect.gen(function* () {
         const store = yield* SessionStore
         const sql = yield* SqlClient.SqlClient
-        yield* sql`INSERT INTO events ${sql.insert({ session: b, seq: 1, at: "", type: "TurnResumed", body: "" })}`
+        yield* sql`INSERT INTO events ${sql.insert({ log: 2, seq: 1, at: "", type: "TurnResumed", body: "" })}`
         const [first, second] = reasons(yield* appendBoth([accepted("t")]))
         assert.strictEqual(first, "stored")
-        assert.strictEqual(second, "the database failed: UNIQUE constraint failed: events.session, events.seq")
+        assert.strictEqual(second, "the database failed: UNIQUE constraint failed: events.log, events.seq")
         assert.deepStrictEqual(
           (yield* store.sessions({ order: "id", limit: 10 })).map(({ id }) => id),
           [a]
@@ -188,6 +188,12 @@ describe("SqlSessionStore", () => {
         assert.strictEqual(yield* store.count, 701)
         assert.lengthOf(yield* store.unfinished, 701)
         assert.lengthOf(yield* store.read(session("long"), { limit: 1000 }), 301)
+        assert.lengthOf(yield* store.sessions({ order: "recent", limit: 1000 }), 701)
+        const named = yield* store.sessions({ order: "id", named: "S69", limit: 1000 })
+        assert.deepStrictEqual(
+          named.map(({ id }) => id),
+          ["s69", ...Array.from({ length: 10 }, (_, index) => `s69${index}`)]
+        )
         assert.isTrue(Option.isSome(yield* store.accepted("discord", "s699")))
       })
     )
