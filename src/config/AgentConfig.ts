@@ -37,11 +37,11 @@ const ApprovalsConfig = Schema.Struct({
 })
 
 const ContextConfig = Schema.Struct({
-  /** Tokens the model can take in. */
+  /** Tokens the model can take in, its reply included. */
   window: count(1).pipe(otherwise(200_000)),
-  /** The share of the window at which the session is compacted. */
+  /** The share of the window at which the session is compacted; earlier where a reply of `maxTokens` would not fit. */
   compactAt: Share.pipe(otherwise(0.8)),
-  /** Turns at the end that compaction leaves alone. */
+  /** Turns at the end that compaction leaves alone as long as they fit. */
   keepTurns: count(0).pipe(otherwise(4))
 })
 
@@ -51,7 +51,7 @@ export const AgentConfig = Schema.Struct({
   fallbacks: Schema.Array(ModelName).pipe(otherwise([])),
   /** What the model is told before every conversation. */
   instructions: Text,
-  /** The most tokens of one reply. */
+  /** The most tokens of one reply; fewer than `context.window`. */
   maxTokens: count(1).pipe(otherwise(4096)),
   /** Names of the tools it may use. */
   tools: Schema.Array(Text).pipe(otherwise([])),

@@ -1,6 +1,7 @@
 /**
- * What must be true between a tenant's files: models name providers that exist and have their key, channels name
- * agents that exist, tools are known, and there are not more agents than allowed.
+ * What must be true between the fields and files of a tenant: models name providers that exist and have their key,
+ * channels name agents that exist, tools are known, there are not more agents than allowed, and a model's window has
+ * room for what an agent wants to put into it.
  *
  * Reads the values rather than the decoded files, so that a fault in one field hides none of these.
  */
@@ -10,6 +11,7 @@ import type { ConfigFault, Path } from "./Fault.ts"
 import { renderPath } from "./Fault.ts"
 import { faultAt, keysAt, markAt, showAt, type Source, unexpected, valueAt } from "./Source.ts"
 import { didYouMean } from "./Suggestion.ts"
+import { AgentConfig } from "./AgentConfig.ts"
 import { ProviderConfig } from "./ProviderConfig.ts"
 import { LimitsConfig } from "./TenantConfig.ts"
 
@@ -32,7 +34,7 @@ export interface TenantSources {
 
 /** Every fault between the files of one tenant. */
 export const crossCheck = ({ agentNames, agents, tenant }: TenantSources, known: Known): ReadonlyArray<ConfigFault> => [
-  ...agents.flatMap((agent) => toolFaults(agent, known)),
+  ...agents.flatMap((agent) => [...toolFaults(agent, known), ...windowFaults(agent)]),
   ...(tenant === undefined
     ? []
     : [
@@ -134,3 +136,37 @@ const toolFaults = (agent: Source, known: Known): ReadonlyArray<ConfigFault> =>
     if (tool === undefined || tool === "" || known.tools.includes(tool)) return []
     return [unexpected(agent, path, `a tool (${list(known.tools)})`, didYouMean(tool, known.tools))]
   })
+
+const { context, instructions, maxTokens } = AgentConfig.fields
+const readWindow = Schema.decodeUnknownOption(Schema.Struct({ context, instructions, maxTokens }))
+
+/** Roughly what a token of English text takes: low, so that no agent is refused whose instructions do fit. */
+const charactersPerToken = 5
+
+/** A reply and the instructions share the window with the conversation, which must have room left. */
+const windowFaults = (agent: Source): ReadonlyArray<ConfigFault> => {
+  const written = ["context", "instructions", "maxTokens"].flatMap((key) => {
+    const value = valueAt(agent, [key])
+    return value === undefined ? [] : [[key, value]]
+  })
+  const read = Option.getOrUndefined(readWindow(Object.fromEntries(written)))
+  if (read === undefined) return []
+  const { compactAt, window } = read.context
+  const size = told(agent, ["context", "window"], window)
+  if (read.maxTokens >= window) {
+    const place = valueAt(agent, ["maxTokens"]) === undefined ? ["context", "window"] : ["maxTokens"]
+    const reply = told(agent, ["maxTokens"], read.maxTokens)
+    const problem = `maxTokens: a reply of ${reply} tokens leaves no room in context.window, which is ${size}`
+    const expected = "fewer tokens than context.window has"
+    return [faultAt(agent, place, { problem, expected, hint: "a quarter of the window is plenty" })]
+  }
+  const room = Math.min(window * compactAt, Math.max(window - read.maxTokens, window / 4))
+  if (read.instructions.length / charactersPerToken < room) return []
+  const problem = `instructions: they alone take up what compactAt and maxTokens leave of context.window, which is ${size}`
+  const expected = "instructions that leave room for a conversation"
+  return [faultAt(agent, ["instructions"], { problem, expected, hint: "shorten them, or raise context.window" })]
+}
+
+/** A number for people; one from the environment appears only as it is written in the file. */
+const told = (source: Source, path: Path, value: number): string =>
+  markAt(source, path)?.written === undefined ? String(value) : showAt(source, path)

@@ -93,6 +93,14 @@ export const Time = field(
   )
 )
 
+/** A finite time that is longer than none: what is waited for something before it is given up. */
+export const TimeLimit = field(
+  { expected: 'a time above 0 such as "2 minutes"' },
+  Schema.DurationFromString.check(
+    Schema.makeFilter((time) => Duration.isFinite(time) && Duration.isGreaterThan(time, Duration.zero))
+  )
+)
+
 /** An address of a service. One with a password in it is refused: addresses are shown, secrets are not. */
 export const Address = field(
   { expected: "an http or https URL without a user or password in it" },

@@ -6,7 +6,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { Address, count, otherwise, Secret, section, Text, Time } from "./Fields.ts"
+import { Address, count, otherwise, Secret, section, Text, Time, TimeLimit } from "./Fields.ts"
 
 /** The most the provider's key allows; what is absent is not limited. */
 const RateConfig = Schema.Struct({
@@ -22,12 +22,25 @@ const RetryConfig = Schema.Struct({
   cap: Time.pipe(otherwise(Duration.seconds(30)))
 })
 
+/** How long a call is waited for before it is given up; nothing is repeated once a reply has said something. */
+const TimeoutsConfig = Schema.Struct({
+  /** Until the first byte of an answer. */
+  firstByte: TimeLimit.pipe(otherwise(Duration.minutes(2))),
+  /** Without any byte of an answer that has begun. */
+  idle: TimeLimit.pipe(otherwise(Duration.minutes(1))),
+  /** Without any content, even if the connection shows signs of life. */
+  content: TimeLimit.pipe(otherwise(Duration.minutes(3))),
+  /** For a call as a whole, with everything that is tried again. */
+  call: TimeLimit.pipe(otherwise(Duration.minutes(15)))
+})
+
 const remote = (baseUrl: string) => ({
   apiKey: Secret,
   /** Where the API is. */
   baseUrl: Address.pipe(otherwise(new URL(baseUrl))),
   limits: Schema.optionalKey(RateConfig),
   retry: section(RetryConfig),
+  timeouts: section(TimeoutsConfig),
   /** Models to offer in lists; any other may be used all the same. */
   models: Schema.optionalKey(Schema.Array(Text))
 })

@@ -33,7 +33,7 @@ export interface EventStreamOptions<E, R> {
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 
-/** How long a body may take to end after its last event, so that the connection can be used again. */
+/** How long a body may take to end after its last event, so that the connection can be used again, and to be closed. */
 const farewell = Duration.seconds(1)
 
 export const eventStream = <E, R>(options: EventStreamOptions<E, R>) =>
@@ -89,7 +89,12 @@ const drain = (reader: Reader): Effect.Effect<void> =>
   Effect.tryPromise(() => reader.read()).pipe(Effect.repeat({ until: (chunk) => chunk.done }), Effect.ignore)
 
 const close = (reader: Reader): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.ignore(Effect.tryPromise(() => reader.cancel()))
+  Effect.ignore(
+    Effect.timeoutOption(
+      Effect.tryPromise(() => reader.cancel()),
+      farewell
+    )
+  )
 
 /** Turns chunks of bytes into whole events; `undefined` once an event has outgrown the parser's bound. */
 const makeFrames = () => {

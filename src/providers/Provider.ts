@@ -5,7 +5,7 @@
  * a `finish` part, or fails with a `ProviderError`. Interrupting the stream abandons the request at once.
  */
 import * as Context from "effect/Context"
-import type { Stream } from "effect"
+import type { Effect, Stream } from "effect"
 import type { Prompt, Response, Tool } from "effect/ai"
 import type { ProviderError } from "./ProviderError.ts"
 
@@ -31,5 +31,10 @@ export class Provider extends Context.Service<
     readonly models: ReadonlyArray<string>
     /** Asks the model. Nothing is sent before the stream is pulled. */
     stream(request: ProviderRequest): Stream.Stream<ProviderPart, ProviderError>
+    /**
+     * How many tokens the model would take in with this request, tools and instructions included; `maxTokens` does not
+     * count. Absent where the provider cannot tell. Ends soon, one way or the other: it is a question of seconds.
+     */
+    count?(request: ProviderRequest): Effect.Effect<number, ProviderError>
   }
 >()("fiberclaw/providers/Provider") {}

@@ -4,7 +4,10 @@
  */
 import * as Schema from "effect/Schema"
 
-/** What kind of thing went wrong. Stable: it reaches the session's log as the failure's `type`. */
+/**
+ * What kind of thing went wrong. Stable: it reaches the session's log as the failure's `type`. `context_overflow`: the
+ * conversation is more than the model takes in, so that less of it may be taken; `too_large`: the request itself is.
+ */
 export const ProviderFault = Schema.Literals([
   "authentication",
   "billing",
@@ -12,6 +15,7 @@ export const ProviderFault = Schema.Literals([
   "not_found",
   "invalid_request",
   "too_large",
+  "context_overflow",
   "rate_limited",
   "overloaded",
   "timeout",
@@ -58,6 +62,7 @@ export const isTransient = (error: ProviderError): boolean => {
     case "not_found":
     case "invalid_request":
     case "too_large":
+    case "context_overflow":
     case "invalid_response":
     case "unknown":
       return false

@@ -3,7 +3,7 @@
  *
  * `prepare` is pure: it decodes what a model wrote and judges it. `runTool` never fails: whatever goes wrong in a
  * tool becomes a result the model can read, so that no tool can take a turn down. Only interruption passes through,
- * after everything the tool started has been stopped.
+ * after everything the tool started has been stopped. `outwaited` is for those that do not stop.
  */
 import type { Scope } from "effect"
 import * as Cause from "effect/Cause"
@@ -73,6 +73,28 @@ export const queryTool = Effect.fn("Toolbox.queryTool")(function* (prepared: Pre
   return yield* bounded(prepared, context, () => prepared.query?.(context) ?? cannotTell)
 })
 
+/** How long a tool may take to end on top of its time-out, once it has been told to. */
+const farewell = Duration.seconds(10)
+
+/**
+ * What `ended` says, or that the tool cannot be stopped: a run may ignore its interruption, and what it holds may never
+ * be released, but nobody waits for it longer than its time-out and the farewell. It is not ended by this; whoever owns
+ * it leaves it behind.
+ */
+export const outwaited = (
+  prepared: PreparedCall,
+  { agent, call, session }: ToolContext,
+  ended: Effect.Effect<ToolOutcome>
+): Effect.Effect<ToolOutcome> =>
+  Effect.timeoutOrElse(ended, {
+    duration: Duration.sum(prepared.timeout, farewell),
+    orElse: () =>
+      Effect.logWarning("tool does not stop").pipe(
+        Effect.annotateLogs({ agent, session, call, waited: Duration.format(farewell) }),
+        Effect.as(unstoppable)
+      )
+  })
+
 const cannotTell = new ToolFailed({ message: "This tool cannot tell what became of an earlier run." })
 
 const failed = (output: string): ToolOutcome => ({
@@ -96,6 +118,11 @@ const bounded = (
     Effect.catchTag("ToolFailed", (error) => Effect.succeed(failed(error.message))),
     Effect.catchCause((cause) => broke(cause, context))
   )
+
+const unstoppable: ToolOutcome = {
+  outcome: "failed",
+  output: "The tool did not end when it was stopped and was left behind; what it has done, or still does, is unknown."
+}
 
 const tooLong = (prepared: PreparedCall) =>
   failed(`The tool was stopped after ${Duration.toSeconds(prepared.timeout)} s; what it had done by then is unknown.`)

@@ -2,7 +2,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Environment } from "../../src/config/Environment.ts"
-import { agentYaml, faultsOf, FolderLayer, known, minimal, tenantYaml } from "./folder.ts"
+import { agentYaml, faultsOf, FolderLayer, known, loadFiles, minimal, tenantYaml } from "./folder.ts"
 
 const tenant = "tenants/default/tenant.yaml"
 const main = "tenants/default/agents/main.yaml"
@@ -115,6 +115,39 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     file: tenant,
+    text: `${remote}    timeouts: { firstByte: 0 seconds, idle: soon, content: 1 minute }`,
+    faults: [
+      '7:28: providers.remote.timeouts.firstByte: expected a time above 0 such as "2 minutes", got "0 seconds"',
+      '7:45: providers.remote.timeouts.idle: expected a time above 0 such as "2 minutes", got "soon"'
+    ]
+  },
+  {
+    file: main,
+    text: `${agentYaml}maxTokens: 4096\ncontext: { window: 4096 }`,
+    faults: [
+      "3:12: maxTokens: a reply of 4096 tokens leaves no room in context.window, which is 4096; " +
+        "a quarter of the window is plenty"
+    ]
+  },
+  {
+    file: main,
+    text: `${agentYaml}context: { window: "\${WINDOW}" }`,
+    env: { WINDOW: "2000" },
+    faults: [
+      "3:20: maxTokens: a reply of 4096 tokens leaves no room in context.window, which is the value of ${WINDOW}; " +
+        "a quarter of the window is plenty"
+    ]
+  },
+  {
+    file: main,
+    text: `model: demo/demo\ninstructions: ${"word ".repeat(400)}\nmaxTokens: 100\ncontext: { window: 1000, compactAt: 0.3 }`,
+    faults: [
+      "2:15: instructions: they alone take up what compactAt and maxTokens leave of context.window, which is 1000; " +
+        "shorten them, or raise context.window"
+    ]
+  },
+  {
+    file: tenant,
     text: `${tenantYaml}channels: { d: { kind: discord, token: "\${BOT:-}", agent: main } }`,
     faults: ["4:40: channels.d is enabled but has no token; set the environment variable BOT"]
   },
@@ -199,6 +232,16 @@ describe("a wrong file", () => {
           `${main}:1:8: model: "plain/small" is of a provider of kind openai, which cannot be used yet`,
           `${tenant}:6:9: channels.chat: this version cannot connect to discord yet; set enabled: false`
         ])
+      })
+    )
+
+    it.effect("accepts a small window for small replies", () =>
+      Effect.gen(function* () {
+        const { tenants } = yield* loadFiles({
+          ...minimal,
+          [main]: `${agentYaml}maxTokens: 999\ncontext: { window: 1010 }`
+        })
+        assert.strictEqual(tenants.size, 1)
       })
     )
 

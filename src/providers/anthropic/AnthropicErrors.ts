@@ -124,9 +124,18 @@ interface Symptoms {
 /** The cause a code names, else the category, else the HTTP status (`resources/shared.ts` of the client). */
 export const reasonOf = ({ code, message, status, type }: Symptoms): ProviderFault => {
   if (code != null && /spend_limit_reached$|billing_unavailable$/.test(code)) return "billing"
-  if (type === "invalid_request_error" && /prompt is too long/i.test(message ?? "")) return "too_large"
+  if (isRefusedInput(status, type) && tooLong.test(message ?? "")) return "context_overflow"
   return byType.get(type ?? "") ?? byStatus(status ?? undefined, type ?? undefined)
 }
+
+/**
+ * "prompt is too long: 210000 tokens > 200000 maximum", "input length and `max_tokens` exceed context limit: …": the API
+ * has no code for it. A request that is too large for other reasons, an image in it for example, says nothing of these.
+ */
+const tooLong = /prompt is too long|exceeds? (the )?(model's )?(maximum )?context|context (window|length|limit)/i
+
+const isRefusedInput = (status: Symptoms["status"], type: Symptoms["type"]): boolean =>
+  type == null ? status === 400 || status === 413 : type === "invalid_request_error" || type === "request_too_large"
 
 const byType = new Map<string, ProviderFault>([
   ["authentication_error", "authentication"],

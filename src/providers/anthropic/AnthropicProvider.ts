@@ -14,16 +14,17 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Sse } from "effect/encoding"
 import { eventStream } from "../EventStream.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
-import type { ProviderError } from "../ProviderError.ts"
+import { defaults, type Timeouts, withCallWithin, withContentWithin } from "../Patience.ts"
+import { isTransient, type ProviderError } from "../ProviderError.ts"
 import { type RetryPolicy, withRetry } from "../Retry.ts"
 import * as AnthropicErrors from "./AnthropicErrors.ts"
-import type { ErrorBody } from "./AnthropicEvent.ts"
 import * as Reply from "./AnthropicReplyCodec.ts"
-import { toParams } from "./AnthropicRequestCodec.ts"
+import { toCountParams, toParams } from "./AnthropicRequestCodec.ts"
 
 export interface AnthropicOptions {
   /** The provider's name in the tenant's file. */
@@ -34,21 +35,21 @@ export interface AnthropicOptions {
   readonly baseUrl: string
   readonly models?: ReadonlyArray<string>
   readonly retry: RetryPolicy
-  /** How long an answer may be silent once it has begun; 60 seconds if not given. Any byte ends the silence, a ping too. */
-  readonly idleTimeout?: Duration.Duration
-  /** How long to wait for the first byte of an answer; 120 seconds if not given. */
-  readonly firstByteTimeout?: Duration.Duration
+  /** What is not given is as `Patience.defaults` says. */
+  readonly timeouts?: Partial<Timeouts>
 }
 
 export const layer = (options: AnthropicOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
 
 export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Effect.fn.Return<Provider["Service"]> {
   const client = yield* Effect.cached(load(options))
+  const timeouts = { ...defaults, ...options.timeouts }
   const provider = Provider.of({
     name: options.name,
     models: options.models ?? [],
+    count: (request) => count(options, client, request),
     stream: (request) =>
-      Stream.withSpan(ask(options, client, request), "AnthropicProvider.stream", {
+      Stream.withSpan(ask(options, timeouts, client, request), "AnthropicProvider.stream", {
         kind: "client",
         attributes: {
           "gen_ai.operation.name": "chat",
@@ -58,7 +59,7 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
         }
       })
   })
-  return withRetry(provider, options.retry)
+  return withCallWithin(withRetry(withContentWithin(provider, timeouts.content), options.retry), timeouts.call)
 })
 
 const load = (options: AnthropicOptions): Effect.Effect<Anthropic, ProviderError> =>
@@ -89,6 +90,7 @@ interface Head {
 /** One call, from the request to the last part. Every run of the stream is a call of its own. */
 const ask = (
   options: AnthropicOptions,
+  { firstByte, idle }: Timeouts,
   client: Effect.Effect<Anthropic, ProviderError>,
   request: ProviderRequest
 ): Stream.Stream<ProviderPart, ProviderError> =>
@@ -105,8 +107,8 @@ const ask = (
     })
     const events = eventStream({
       open: Effect.andThen(checkKey(options), open),
-      firstByte: options.firstByteTimeout ?? Duration.seconds(120),
-      idle: options.idleTimeout ?? Duration.seconds(60),
+      firstByte,
+      idle,
       onFault: (fault) => AnthropicErrors.fromBodyFault(contextOf(options), fault, head.requestId),
       isLast: (event) => event.event === "message_stop" || event.event === "error"
     })
@@ -122,15 +124,45 @@ const checkKey = (options: AnthropicOptions): Effect.Effect<void, ProviderError>
   return AnthropicErrors.make(contextOf(options), { reason: "authentication", detail })
 }
 
-const send = Effect.fnUntraced(function* (options: AnthropicOptions, client: Anthropic, request: ProviderRequest) {
-  const sending = Effect.tryPromise({
-    try: (signal) => client.messages.create(toParams(request), { signal }).asResponse(),
-    catch: (thrown) => ({ thrown })
-  })
-  return yield* Effect.catch(sending, ({ thrown }) =>
+const send = (options: AnthropicOptions, client: Anthropic, request: ProviderRequest) =>
+  calling(options, (signal) => client.messages.create(toParams(request), { signal }).asResponse())
+
+/** One call of the client, and what it throws in our words. */
+const calling = <A>(options: AnthropicOptions, call: (signal: AbortSignal) => Promise<A>) =>
+  Effect.catch(Effect.tryPromise({ try: call, catch: (thrown) => ({ thrown }) }), ({ thrown }) =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => AnthropicErrors.fromFailure(contextOf(options), now, thrown))
   )
-})
+
+/** How long one attempt to count may take. Whoever asks would rather guess than wait. */
+const countingTime = Duration.seconds(5)
+
+const decodeCounted = Schema.decodeUnknownEffect(Schema.Struct({ input_tokens: Schema.Int }))
+
+/** Asks at most twice, and not at all again where the API wants to be left alone for a while. */
+const count = Effect.fn("AnthropicProvider.count")(
+  function* (options: AnthropicOptions, client: Effect.Effect<Anthropic, ProviderError>, request: ProviderRequest) {
+    yield* checkKey(options)
+    const { messages } = yield* client
+    const counted = yield* calling(options, (signal) => messages.countTokens(toCountParams(request), { signal }))
+    const { input_tokens } = yield* Effect.mapError(decodeCounted(counted), (error) =>
+      AnthropicErrors.make(contextOf(options), {
+        reason: "invalid_response",
+        detail: `the answer is no count of tokens: ${error.message}`
+      })
+    )
+    return input_tokens
+  },
+  (effect, options) =>
+    Effect.timeoutOrElse(effect, {
+      duration: countingTime,
+      orElse: () =>
+        AnthropicErrors.make(contextOf(options), {
+          reason: "timeout",
+          detail: `the tokens were not counted within ${Duration.format(countingTime)}`
+        })
+    }),
+  Effect.retry({ times: 1, while: (error) => isTransient(error) && error.retryAfter === undefined })
+)
 
 type EventPull = Pull.Pull<Arr.NonEmptyReadonlyArray<Sse.Event>, ProviderError>
 type PartPull = Pull.Pull<Arr.NonEmptyReadonlyArray<ProviderPart>, ProviderError>
@@ -154,10 +186,10 @@ const reply = (options: AnthropicOptions, head: () => Head, pull: EventPull): Pa
   return Pull.catchDone(next, (): PartPull => (state.finished ? Cause.done() : cutOff(options, head(), state)))
 }
 
-const failed = (options: AnthropicOptions, { requestId }: Head, broken: ErrorBody | string): ProviderError =>
-  typeof broken === "string"
-    ? AnthropicErrors.make(contextOf(options), { reason: "invalid_response", detail: broken, ...idOf(requestId) })
-    : AnthropicErrors.fromErrorEvent(contextOf(options), broken, requestId)
+const failed = (options: AnthropicOptions, { requestId }: Head, broken: Reply.Break): ProviderError =>
+  "error" in broken
+    ? AnthropicErrors.fromErrorEvent(contextOf(options), broken, requestId)
+    : AnthropicErrors.make(contextOf(options), { ...broken, ...idOf(requestId) })
 
 const cutOff = (
   options: AnthropicOptions,

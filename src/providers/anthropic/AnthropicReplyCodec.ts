@@ -47,11 +47,20 @@ export const initial: ReplyState = {
   finished: false
 }
 
-/** What some events amount to, up to the one that ended the answer: an `error` event, or one that is malformed. */
+/** Why an answer is no reply: what the API said in an `error` event, or what is wrong with it in our words. */
+export type Break = ErrorBody | { readonly reason: "invalid_response" | "context_overflow"; readonly detail: string }
+
+/** What some events amount to, up to the one that broke the answer off. */
 export interface Reading {
   readonly state: ReplyState
   readonly parts: ReadonlyArray<ProviderPart>
-  readonly broken?: ErrorBody | string
+  readonly broken?: Break
+}
+
+/** The model filled its window while it spoke: what it had left to say is missing. */
+const windowFull: Break = {
+  reason: "context_overflow",
+  detail: "the reply was cut off because the conversation and the reply together fill the model's context window"
 }
 
 /** Reads the `data` of events in order. How they are grouped makes no difference to what is read. */
@@ -60,9 +69,14 @@ export const read = (before: ReplyState, events: Iterable<string>): Reading => {
   let state = before
   for (const data of events) {
     const event = decodeEvent(data)
-    if (Result.isFailure(event)) return { state, parts, broken: event.failure }
+    if (Result.isFailure(event)) {
+      return { state, parts, broken: { reason: "invalid_response", detail: event.failure } }
+    }
     if (event.success === undefined) continue
     if (event.success.type === "error") return { state, parts, broken: event.success }
+    if (event.success.type === "message_stop" && state.stopReason === "model_context_window_exceeded") {
+      return { state, parts, broken: windowFull }
+    }
     const [next, added] = step(state, event.success)
     for (const part of added) parts.push(part)
     state = next
@@ -226,7 +240,6 @@ const finishReason = (stopReason: string | undefined): Response.FinishReason => 
     case "stop_sequence":
       return "stop"
     case "max_tokens":
-    case "model_context_window_exceeded":
       return "length"
     case "tool_use":
       return "tool-calls"

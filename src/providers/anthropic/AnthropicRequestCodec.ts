@@ -20,12 +20,18 @@ import type { Prompt } from "effect/ai"
 import * as Base64 from "effect/encoding/Base64"
 import type { ProviderRequest } from "../Provider.ts"
 
-export const toParams = (request: ProviderRequest): MessageCreateParamsStreaming => {
+/** A question to be answered in a stream. */
+export const toParams = (request: ProviderRequest): MessageCreateParamsStreaming => ({
+  ...toCountParams(request),
+  max_tokens: request.maxTokens,
+  stream: true
+})
+
+/** The same question, only to be counted: what the model would take in. */
+export const toCountParams = (request: ProviderRequest) => {
   const system = request.prompt.content.flatMap((message) => (message.role === "system" ? text(message.content) : []))
   return {
     model: request.model,
-    max_tokens: request.maxTokens,
-    stream: true,
     messages: toMessages(request.prompt.content),
     ...(system.length === 0 ? undefined : { system }),
     ...(request.tools.length === 0 ? undefined : { tools: request.tools.map(toTool) })

@@ -7,6 +7,7 @@
 import * as Duration from "effect/Duration"
 import type { Prompt } from "effect/ai"
 import { ProviderFault } from "../ProviderError.ts"
+import { summarise, summaryRequest } from "./Summary.ts"
 
 /** One thing the demo model does. */
 export type Step =
@@ -28,10 +29,16 @@ const help = `I am the FiberClaw demo model. I understand lines that begin with:
 - \`count: N\`: counts from 1 to N
 - \`slow: N\`: answers N words with a pause of 100 ms between them
 - \`fail: REASON\`: fails like a provider would, for example \`fail: overloaded\`
-- \`recall\`: lists what you told me earlier in this session
-- \`help\`: shows this list`
+- \`remember: TEXT\`, \`goal: TEXT\`, \`decided: TEXT\`, \`todo: TEXT\`, \`done: TEXT\`: worth a note when this session gets long
+- \`recall\`: lists what you told me earlier in this session, and what my notes say of it
+- \`help\`: shows this list
+
+To see how a long session is compacted, give the agent's file a small window, \`context: { window: 4000, keepTurns: 2 }\`
+with \`maxTokens: 1000\`, tell me some things to remember, say \`count: 500\` a few times, then \`recall\`.`
 
 export const script = (prompt: Prompt.Prompt, toolNames: ReadonlyArray<string>): Plan => {
+  const request = summaryRequest(prompt)
+  if (request !== undefined) return [say(summarise(request))]
   const last = prompt.content.findLast((message) => message.role === "user" || message.role === "tool")
   if (last === undefined) return [say("I am the FiberClaw demo model, and nobody has told me anything yet.")]
   if (last.role === "tool") return [say(answerFrom(trailingResults(prompt)))]
@@ -51,7 +58,7 @@ const say = (text: string): Step => ({ _tag: "Say", text })
 const userText = (message: Prompt.UserMessage): string =>
   message.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
 
-const directive = /^\s*(run|say|think|count|slow|fail):[ \t]*(.*)$/i
+const directive = /^\s*(run|say|think|count|slow|fail|remember|goal|decided|todo|done):[ \t]*(.*)$/i
 
 interface Line {
   readonly word: string
@@ -100,8 +107,10 @@ const perform = ({ text, word }: Line, toolNames: ReadonlyArray<string>): Step =
       }))
     case "fail":
       return fail(text.trim())
-    default:
+    case "say":
       return say(text)
+    default:
+      return say(`Noted (${word}): ${text.trim()}\n`)
   }
 }
 

@@ -27,6 +27,7 @@ export const layer = (options: ScriptedOptions): Layer.Layer<Provider> => Layer.
 export const make = (options: ScriptedOptions): Provider["Service"] => ({
   name: options.name,
   models: ["demo"],
+  count: (request) => Effect.sync(() => inputTokens(request.prompt)),
   stream: (request) =>
     Stream.suspend(() => {
       const plan = script(
@@ -107,9 +108,11 @@ const call = (id: string, name: string, params: { readonly command: string }): R
 /** The text in pieces of one word each; together they are the text again. */
 export const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+(?:\s+$)?|\s+$/g) ?? []
 
+const inputTokens = (prompt: Prompt.Prompt): number => tokens(JSON.stringify(prompt.content))
+
 /** Usage is estimated: four characters to a token. */
 const finish = (prompt: Prompt.Prompt, plan: Plan): ProviderPart => {
-  const input = tokens(JSON.stringify(prompt.content))
+  const input = inputTokens(prompt)
   const reasoning = tokens(plan.map((step) => (step._tag === "Think" ? step.text : "")).join(""))
   const text = tokens(plan.map((step) => textOf(step)).join(""))
   return Response.makePart("finish", {

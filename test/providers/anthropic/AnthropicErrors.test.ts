@@ -7,7 +7,24 @@ const context = { provider: "claude", apiKey: Redacted.make("sk-secret") }
 describe("AnthropicErrors", () => {
   const symptoms = [
     [{ status: 400, type: "invalid_request_error" }, "invalid_request"],
-    [{ status: 400, type: "invalid_request_error", message: "prompt is too long: 9 > 8" }, "too_large"],
+    [
+      { status: 400, type: "invalid_request_error", message: "prompt is too long: 210000 tokens > 200000 maximum" },
+      "context_overflow"
+    ],
+    [
+      {
+        status: 400,
+        type: "invalid_request_error",
+        message: "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"
+      },
+      "context_overflow"
+    ],
+    [{ type: "invalid_request_error", message: "Prompt is too long" }, "context_overflow"],
+    [{ status: 413, message: "the prompt exceeds the model's context window" }, "context_overflow"],
+    [{ status: 413, type: "request_too_large", message: "exceeds the maximum context length" }, "context_overflow"],
+    [{ status: 413, type: "request_too_large", message: "an image is too large" }, "too_large"],
+    [{ status: 400, type: "invalid_request_error", message: "max_tokens: 9000 > 8192" }, "invalid_request"],
+    [{ status: 429, type: "rate_limit_error", message: "the prompt is too long for now" }, "rate_limited"],
     [{ status: 401 }, "authentication"],
     [{ status: 401, type: "authentication_error" }, "authentication"],
     [{ status: 402 }, "billing"],

@@ -231,6 +231,32 @@ describe("AnthropicProvider", () => {
     })
   )
 
+  it.live("says of a conversation that is too long for the model that it is", () =>
+    Effect.gen(function* () {
+      const said = "prompt is too long: 210000 tokens > 200000 maximum"
+      const server = yield* Server.make(() => Server.failure(400, "invalid_request_error", said))
+      const error = yield* Effect.flip(ask(server.url, { retry: thrice }))
+      assert.deepStrictEqual([error.reason, error.detail], ["context_overflow", said])
+      assert.deepStrictEqual([error.status, error.requestId], [400, "req_body"])
+      assert.strictEqual(server.requests.length, 1)
+    })
+  )
+
+  it.live("hands on a reply that filled the window, then fails for it without asking again", () =>
+    Effect.gen(function* () {
+      const full = Server.events(Server.reply({ text: "So far", stopReason: "model_context_window_exceeded" }))
+      const server = yield* Server.make(() => full)
+      const provider = yield* providerFor(server.url, { retry: thrice })
+      const received: Array<ProviderPart> = []
+      const reading = Stream.runForEach(provider.stream(request), (part) => Effect.sync(() => received.push(part)))
+      const error = yield* Effect.flip(reading)
+      assert.strictEqual(textOf(received), "So far")
+      assert.deepStrictEqual([error.reason, error.requestId], ["context_overflow", "req_stream"])
+      assert.include(error.detail, "context window")
+      assert.strictEqual(server.requests.length, 1)
+    })
+  )
+
   it.live("fails as an invalid response when it is no event stream at all", () =>
     Effect.gen(function* () {
       const page = yield* failing(Server.answer(200, "<html>", { "content-type": "text/html" }))

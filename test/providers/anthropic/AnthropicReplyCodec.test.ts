@@ -41,7 +41,6 @@ describe("AnthropicReplyCodec", () => {
     ["end_turn", "stop"],
     ["stop_sequence", "stop"],
     ["max_tokens", "length"],
-    ["model_context_window_exceeded", "length"],
     ["tool_use", "tool-calls"],
     ["pause_turn", "pause"],
     ["refusal", "content-filter"],
@@ -175,7 +174,24 @@ describe("AnthropicReplyCodec", () => {
       ],
       ['{"type":"content_block_start","index":0,"content_block":{"type":"tool_use"}}', "the event content_block_start"]
     ] as const
-    for (const [data, said] of malformed) assert.include(Reply.read(Reply.initial, [data]).broken, said)
+    for (const [data, said] of malformed) {
+      const { broken } = Reply.read(Reply.initial, [data])
+      assert(broken !== undefined && "reason" in broken)
+      assert.strictEqual(broken.reason, "invalid_response")
+      assert.include(broken.detail, said)
+    }
+  })
+
+  it("takes a reply that filled the window for an overflow, with all that it said", () => {
+    const reading = read([
+      start,
+      ...block({ type: "text", text: "So far" }),
+      ended("model_context_window_exceeded"),
+      stop
+    ])
+    assert.isFalse(reading.parts.some((part) => part.type === "finish"))
+    assert.isTrue(reading.parts.some((part) => part.type === "text-delta"))
+    assert.include(reading.broken, { reason: "context_overflow" })
   })
 
   it.prop(
