@@ -18,10 +18,14 @@ import type { ServiceConfig } from "../config/ServiceConfig.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { Incarnation } from "../kernel/Incarnation.ts"
 import * as Subtree from "../kernel/Subtree.ts"
+import * as ThreadedDatabases from "../sessions/sql/ThreadedDatabases.ts"
 import { EventLoop } from "../telemetry/EventLoop.ts"
 import * as Heap from "../telemetry/Heap.ts"
 import { Tokens } from "../tenants/Tokens.ts"
 import { Threads } from "../threads/Threads.ts"
+import { Backups } from "../upkeep/Backups.ts"
+import * as Layout from "../upkeep/Layout.ts"
+import { ServiceDatabase } from "../upkeep/ServiceDatabase.ts"
 import * as DataFolder from "./DataFolder.ts"
 import * as ReadinessLayer from "./ReadinessLayer.ts"
 import * as Reaper from "./Reaper.ts"
@@ -51,16 +55,22 @@ export const start = Effect.fn("App.start")(function* (options: AppOptions) {
 
 const make = ({ admin, config, folder, service }: AppOptions) =>
   Subtree.make("fiberclaw", { intensity: { restarts: 5, within: "1 minute" } }).pipe(
-    Subtree.child("store", Layer.provide(tokens(folder, admin), DataFolder.layer(folder))),
+    Subtree.child("store", Layer.provide(Layer.merge(tokens(folder, admin), copies), DataFolder.layer(folder))),
     Subtree.child("telemetry", Layer.merge(EventLoop.layer, Heap.layer)),
     Subtree.child("threads", Threads.layer),
     Subtree.child("tenants", TenantsLayer.layer({ config, generation: 1, folder: `${folder}/tenants` }), forever),
+    Subtree.child("backups", Layer.provide(backups(folder), ThreadedDatabases.layer)),
     Subtree.child("api", api(service.http)),
     Subtree.child("reaper", Reaper.layer(service.drain), forever)
   )
 
 const tokens = (folder: string, admin: AppOptions["admin"]) =>
   Layer.unwrap(Effect.map(DataFolder.adminToken(folder, admin), (token) => Tokens.layerSql({ admin: token })))
+
+/** Of the service's own database, others get to make copies and nothing else. */
+const copies = Layer.effect(ServiceDatabase, ServiceDatabase)
+
+const backups = (folder: string) => Backups.layer({ data: folder, into: `${folder}/${Layout.backups}` })
 
 const forever = { shutdown: "infinity" } as const
 

@@ -4,6 +4,7 @@
  * rest_for_one, 10 restarts in a minute with backoff: when a part fails, it and all that rests on it are built
  * anew. A tenant that cannot stay up is parked by `tenants` above it, and harms nobody else.
  */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as AgentSupervisor from "../agents/AgentSupervisor.ts"
 import * as LocalDirectory from "../agents/LocalDirectory.ts"
@@ -27,8 +28,16 @@ export const make = (tenant: Tenant["Service"]) =>
     Subtree.child("store", SqlSessionStore.layerSqlite({ filename: `${tenant.folder}/sessions.sqlite` })),
     Subtree.child("signals", Signals.layer),
     Subtree.child("providers", ProvidersLayer.make(tenant.definition.config.providers)),
-    Subtree.child("tools", Layer.provideMerge(ToolRuns.layer, ToolsLayer.make(tenant.folder))),
+    Subtree.child("tools", Layer.provideMerge(ToolRuns.layer, tools(tenant.folder))),
     Subtree.child("agents", AgentSupervisor.layer),
     Subtree.child("sessions", Layer.provide(LocalDirectory.layer, TurnRunner.layer)),
     Subtree.child("approvals", SessionApprovals.layer)
+  )
+
+const tools = (folder: string) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const toolsIn = yield* ToolsLayer.Tools
+      return toolsIn(folder)
+    })
   )

@@ -4,15 +4,18 @@
  * one_for_one, 5 restarts in 10 minutes with backoff, counted per tenant: one that exhausts its own is parked, and
  * the others do not notice.
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type { Context } from "effect"
 import type { LoadedConfig, TenantDefinition } from "../config/ConfigLoader.ts"
 import type { TenantId } from "../domain/Ids.ts"
 import { worker } from "../kernel/ChildSpec.ts"
 import * as Subtree from "../kernel/Subtree.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
+import { ChildStartFailed } from "../kernel/SupervisorError.ts"
 import {
   Tenants,
   type TenantServices,
@@ -35,10 +38,14 @@ type Services = Effect.Effect<Context.Context<TenantServices>, Subtree.ServicesM
 
 const make = Effect.fnUntraced(function* ({ config, folder, generation }: TenantsOptions) {
   const running = new Map<TenantId, Services>()
+  const failures = new Map<TenantId, string>()
 
   const open = (id: TenantId, services: Services) =>
     Effect.acquireRelease(
-      Effect.sync(() => running.set(id, services)),
+      Effect.sync(() => {
+        failures.delete(id)
+        running.set(id, services)
+      }),
       () => Effect.sync(() => running.delete(id))
     )
 
@@ -47,7 +54,8 @@ const make = Effect.fnUntraced(function* ({ config, folder, generation }: Tenant
     const { id } = definition
     const tree = TenantTree.make({ id, definition, generation, folder: `${folder}/${id}` })
     const start = Effect.tap(Subtree.start(tree), ({ services }) => open(id, services))
-    const run = start.pipe(
+    const noted = Effect.tapCause(start, (cause) => Effect.sync(() => failures.set(id, reasonOf(Cause.squash(cause)))))
+    const run = noted.pipe(
       Effect.ensuring(Deferred.succeed(tried, undefined)),
       Effect.flatMap(({ exit }) => exit)
     )
@@ -69,6 +77,13 @@ const make = Effect.fnUntraced(function* ({ config, folder, generation }: Tenant
 
   const stateOf = (id: TenantId) => supervisor.locate(`${supervisor.path}/${id}`)?.node().state ?? "stopped"
 
+  /** How a tenant is that has no services, and why it did not start the last time. */
+  const described = (id: TenantId) => {
+    const state = stateOf(id) === "running" ? "starting" : stateOf(id)
+    const reason = failures.get(id)
+    return reason === undefined ? state : `${state}: ${reason}`
+  }
+
   const status = Effect.fnUntraced(function* (id: TenantId) {
     const definition = config.tenants.get(id)
     if (definition === undefined) return yield* new TenantUnknown({ tenant: id })
@@ -79,7 +94,7 @@ const make = Effect.fnUntraced(function* ({ config, folder, generation }: Tenant
   const services = Effect.fnUntraced(function* (id: TenantId) {
     if (!config.tenants.has(id)) return yield* new TenantUnknown({ tenant: id })
     const present = running.get(id)
-    if (present === undefined) return yield* new TenantUnavailable({ tenant: id, state: stateOf(id) })
+    if (present === undefined) return yield* new TenantUnavailable({ tenant: id, state: described(id) })
     return yield* Effect.catch(present, () => new TenantUnavailable({ tenant: id, state: "restarting" }))
   })
 
@@ -89,3 +104,9 @@ const make = Effect.fnUntraced(function* ({ config, folder, generation }: Tenant
     services
   })
 })
+
+/** The sentence of whoever was there first. */
+const reasonOf = (error: unknown): string => {
+  if (error instanceof ChildStartFailed && error.cause !== undefined) return reasonOf(error.cause)
+  return Predicate.isError(error) ? error.message : String(error)
+}

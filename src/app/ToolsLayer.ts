@@ -1,5 +1,7 @@
 /** The tools a tenant's agents may use, and where on disk they work. */
 import { resolve } from "node:path"
+import * as Context from "effect/Context"
+import type { Layer } from "effect"
 import type { AgentId } from "../domain/Ids.ts"
 import { exec } from "../tools/exec/Exec.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
@@ -13,3 +15,8 @@ export const names = ["exec"] as const
  */
 export const make = (folder: string) =>
   Toolbox.layerOf([exec({ workspace: (agent: AgentId) => resolve(folder, "workspaces", agent) })])
+
+/** Where a tenant's tools come from, given the tenant's folder; whoever embeds the service may bring others. */
+export const Tools = Context.Reference<(folder: string) => Layer.Layer<Toolbox>>("fiberclaw/app/Tools", {
+  defaultValue: () => make
+})
