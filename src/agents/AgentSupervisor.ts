@@ -19,7 +19,8 @@ import * as Supervisor from "../kernel/Supervisor.ts"
 import { Providers } from "../providers/Providers.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
-import { Agents, AgentStopped, AgentUnknown, type ServingAgent } from "./Agents.ts"
+import { Agents, AgentStopped, AgentUnknown, type Resolved, type ServingAgent } from "./Agents.ts"
+import { overheadOf } from "./ModelRequest.ts"
 import type { Judgement } from "./TurnStep.ts"
 
 /** How often in a row a turn may be cut off at the same place before it is given up as poisonous. */
@@ -70,13 +71,22 @@ const make = Effect.fnUntraced(function* () {
       yield* Effect.logError("agent has no provider").pipe(Effect.annotateLogs({ agent: id, ...definition.model }))
       return receive
     }
+    const tools = toolbox.definitions(definition.tools)
+    const { context, instructions, maxSteps, maxTokens } = definition
+    const overhead = overheadOf(instructions, tools)
     yield* registry.register(id, {
       id,
       definition,
       generation: tenant.generation,
       provider,
-      tools: toolbox.definitions(definition.tools),
-      policy: { maxSteps: definition.maxSteps, maxResumes, judge: (tool, input) => judge(toolbox, post, tool, input) },
+      tools,
+      resolve: (model) => resolve(providers, model),
+      policy: {
+        maxSteps,
+        maxResumes,
+        context: { ...context, maxTokens, overhead, counts: provider.count !== undefined },
+        judge: (tool, input) => judge(toolbox, post, tool, input)
+      },
       run: (effect) => run(post, own, effect)
     })
     return receive
@@ -114,6 +124,12 @@ const statusOf = ({ definition, id, running, starts }: Post, up: boolean, genera
   restarts: Math.max(0, starts - 1),
   running
 })
+
+const resolve = (providers: Providers["Service"], named: string): Resolved | undefined => {
+  const slash = named.indexOf("/")
+  const provider = providers.find(named.slice(0, slash))
+  return slash < 1 || provider === undefined ? undefined : { provider, model: named.slice(slash + 1) }
+}
 
 /** The work is a fiber of the incarnation; its caller waits for it, and takes it down when interrupted. */
 const run = <A, E, R>(post: Post, incarnation: number, effect: Effect.Effect<A, E, R>) =>

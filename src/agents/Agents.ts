@@ -27,6 +27,12 @@ export class AgentStopped extends Schema.TaggedError<AgentStopped>()("AgentStopp
   }
 }
 
+/** A provider, and what it calls the model. */
+export interface Resolved {
+  readonly provider: Provider["Service"]
+  readonly model: string
+}
+
 /** One incarnation of an agent, ready to serve turns. */
 export interface ServingAgent {
   readonly id: AgentId
@@ -35,6 +41,8 @@ export interface ServingAgent {
   readonly policy: Policy
   readonly provider: Provider["Service"]
   readonly tools: ReadonlyArray<AiTool.Any>
+  /** Who answers for a model named `provider/model`; none if the tenant has no such provider. */
+  resolve(model: string): Resolved | undefined
   /** Runs work inside this incarnation; fails with `AgentStopped` when it ends first. */
   run<A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | AgentStopped, R>
 }

@@ -5,7 +5,11 @@ import type { AgentId, TurnId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import type { SessionState } from "../sessions/SessionLog.ts"
 import { AgentUnknown } from "./Agents.ts"
-import { AgentMissing, type Incoming, SessionTaken } from "./Directory.ts"
+import type { Incoming } from "./Directory.ts"
+import { AgentMissing, SessionCrowded, SessionTaken } from "./DirectoryError.ts"
+
+/** The most messages that may wait in one session: each costs memory, and time with every event until it is answered. */
+export const mostWaiting = 1000
 
 /** Which turn a message becomes part of, and which one it cancels. */
 export interface Route {
@@ -35,7 +39,7 @@ export const arrive = (
   message: Incoming,
   fresh: TurnId,
   definition: (agent: AgentId) => AgentConfig | undefined
-): Result.Result<Arrived, AgentUnknown | AgentMissing | SessionTaken> => {
+): Result.Result<Arrived, AgentUnknown | AgentMissing | SessionTaken | SessionCrowded> => {
   const agent = message.agent ?? state.agent
   if (agent === undefined) return Result.fail(new AgentMissing({ session: message.session }))
   if (state.agent !== undefined && state.agent !== agent) {
@@ -43,7 +47,10 @@ export const arrive = (
   }
   const defined = definition(agent)
   if (defined === undefined) return Result.fail(new AgentUnknown({ agent }))
-  const { cancels, turn } = route(state, defined.midTurn, fresh)
+  if (state.waiting.length + (state.turn?.steering.length ?? 0) >= mostWaiting) {
+    return Result.fail(new SessionCrowded({ session: message.session, limit: mostWaiting }))
+  }
+  const { cancels, turn } = route(state, state.settings.midTurn ?? defined.midTurn, fresh)
   const events: ReadonlyArray<NewSessionEvent> = [
     ...(cancels === undefined ? [] : [cancel(cancels, "a newer message took its place")]),
     accepted(message, agent, turn)

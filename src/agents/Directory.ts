@@ -5,13 +5,26 @@
  * disk, runs on this node or on another. What is accepted is on disk.
  */
 import * as Context from "effect/Context"
-import * as Schema from "effect/Schema"
-import type { Effect, Option } from "effect"
+import type { Effect, Option, Scope, Stream } from "effect"
 import type { Verdict } from "../domain/Approval.ts"
-import { AgentId, type ApprovalId, SessionId, type TurnId } from "../domain/Ids.ts"
+import type { AgentId, ApprovalId, SessionId, TurnId } from "../domain/Ids.ts"
 import type { PriorMessage } from "../domain/PriorMessage.ts"
-import type { StoreUnavailable } from "../sessions/SessionStore.ts"
+import type { MidTurn } from "../domain/SessionChange.ts"
+import type { SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"
+import type { SessionExists, StoreUnavailable } from "../sessions/SessionStore.ts"
 import type { AgentUnknown } from "./Agents.ts"
+import type {
+  AgentMissing,
+  Draining,
+  ForkOutOfRange,
+  ModelUnknown,
+  NothingSaid,
+  PinLimitReached,
+  SessionCrowded,
+  SessionLimitReached,
+  SessionTaken,
+  SessionUnknown
+} from "./DirectoryError.ts"
 
 /** A message on its way in. `externalId` is its sender's own id for it, unique within `channel`. */
 export interface Incoming {
@@ -32,44 +45,21 @@ export interface Accepted {
   readonly repeated: boolean
 }
 
-/** The session belongs to another agent. */
-export class SessionTaken extends Schema.TaggedError<SessionTaken>()("SessionTaken", {
-  session: SessionId,
-  agent: AgentId
-}) {
-  override get message() {
-    return `session ${this.session} belongs to agent ${this.agent}`
-  }
+/** What is to be different about a session: null takes it away, and what is not named stays as it is. */
+export interface Change {
+  readonly name?: string | null | undefined
+  /** `provider/model`; from the next turn on. */
+  readonly model?: string | null | undefined
+  readonly midTurn?: MidTurn | null | undefined
 }
 
-/** A new session has to say which agent it is with. */
-export class AgentMissing extends Schema.TaggedError<AgentMissing>()("AgentMissing", { session: SessionId }) {
-  override get message() {
-    return `session ${this.session} is new: say which agent it is with`
-  }
-}
-
-/** Nothing was ever said in this session. */
-export class SessionUnknown extends Schema.TaggedError<SessionUnknown>()("SessionUnknown", { session: SessionId }) {
-  override get message() {
-    return `there is no session ${this.session}`
-  }
-}
-
-/** The tenant has as many sessions as it may. */
-export class SessionLimitReached extends Schema.TaggedError<SessionLimitReached>()("SessionLimitReached", {
-  limit: Schema.Int
-}) {
-  override get message() {
-    return `the tenant has reached its limit of ${this.limit} sessions`
-  }
-}
-
-/** The service is stopping and takes nothing new. */
-export class Draining extends Schema.TaggedError<Draining>()("Draining", {}) {
-  override get message() {
-    return "the service is stopping; send it again in a moment"
-  }
+/** A log from outside: the session was called `from` there, and is to belong to `agent` here. */
+export interface Arriving<E> {
+  readonly session: SessionId
+  readonly from: SessionId
+  readonly agent: AgentId
+  /** Numbered from 1 without gaps. */
+  readonly log: Stream.Stream<SessionEvent, E>
 }
 
 export class Directory extends Context.Service<
@@ -80,9 +70,9 @@ export class Directory extends Context.Service<
       message: Incoming
     ): Effect.Effect<
       Accepted,
-      AgentUnknown | AgentMissing | SessionTaken | SessionLimitReached | Draining | StoreUnavailable
+      AgentUnknown | AgentMissing | SessionTaken | SessionLimitReached | SessionCrowded | Draining | StoreUnavailable
     >
-    /** Asks the running turn to stop; none when nothing runs. */
+    /** Asks the running turn to stop, or ends the one that waits to start; none when there is neither. */
     cancel(session: SessionId, reason: string): Effect.Effect<Option.Option<TurnId>, SessionUnknown | StoreUnavailable>
     /** Records how a request for approval ended; false when it is not open any more. */
     settle(
@@ -91,6 +81,44 @@ export class Directory extends Context.Service<
       verdict: Verdict | "expired",
       options: { readonly by?: string | undefined; readonly reason?: string | undefined }
     ): Effect.Effect<boolean, StoreUnavailable>
+    /** Names a session, or gives it settings of its own. */
+    configure(
+      session: SessionId,
+      change: Change
+    ): Effect.Effect<SessionSummary, SessionUnknown | ModelUnknown | StoreUnavailable>
+    /** Keeps what an event said whole, however often the session is compacted. Once pinned, again does nothing. */
+    pin(
+      session: SessionId,
+      event: number
+    ): Effect.Effect<void, SessionUnknown | NothingSaid | PinLimitReached | StoreUnavailable>
+    /** Takes a pin away; does nothing where there is none. */
+    unpin(session: SessionId, event: number): Effect.Effect<void, SessionUnknown | StoreUnavailable>
+    /**
+     * Copies a session up to event `through` into a new one, which gets a name of its own if none is given. The copy is at
+     * rest, with a turn that was open there cancelled; the original goes on undisturbed.
+     */
+    fork(
+      session: SessionId,
+      through: number,
+      into?: SessionId
+    ): Effect.Effect<
+      SessionSummary,
+      SessionUnknown | ForkOutOfRange | SessionExists | SessionLimitReached | Draining | StoreUnavailable
+    >
+    /** Takes in a whole log as a new session, all or nothing. It is at rest, like a fork. */
+    adopt<E>(
+      arriving: Arriving<E>
+    ): Effect.Effect<
+      SessionSummary,
+      AgentUnknown | SessionExists | SessionLimitReached | Draining | StoreUnavailable | E
+    >
+    /**
+     * Deletes a session for good. What runs in it is cancelled and has stopped before; who speaks to it meanwhile waits, and
+     * then speaks to a new one.
+     */
+    remove(session: SessionId): Effect.Effect<void, SessionUnknown | StoreUnavailable>
+    /** Succeeds, with the number of its last event, when the session is removed after this; watches until the Scope closes. */
+    departure(session: SessionId): Effect.Effect<Effect.Effect<number>, never, Scope.Scope>
     /** Sessions that are being served right now. */
     readonly active: Effect.Effect<number>
     /** Waits until no session is being served. Meant for when nothing new is taken any more. */

@@ -16,24 +16,28 @@ import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { Incarnation } from "../kernel/Incarnation.ts"
 import { foldAll, type SessionState } from "../sessions/SessionLog.ts"
-import { type AppendConflict, type DuplicateMessage, SessionStore, StoreUnavailable } from "../sessions/SessionStore.ts"
+import { type DuplicateMessage, SessionStore, type StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import { Agents, type AgentUnknown, type ServingAgent } from "./Agents.ts"
 import { type Arrived, arrive, cancel } from "./Arrival.ts"
+import { endWaiting } from "./Closing.ts"
+import { type Accepted, Directory, type Incoming } from "./Directory.ts"
 import {
-  type Accepted,
   type AgentMissing,
-  Directory,
   Draining,
-  type Incoming,
-  SessionLimitReached,
+  type SessionCrowded,
+  type SessionLimitReached,
   type SessionTaken,
   SessionUnknown
-} from "./Directory.ts"
+} from "./DirectoryError.ts"
 import * as OpenSessions from "./OpenSessions.ts"
 import type { Session, Step } from "./Session.ts"
+import * as SessionCopies from "./SessionCopies.ts"
+import * as SessionCount from "./SessionCount.ts"
 import { firstStep } from "./SessionFiber.ts"
+import * as SessionKeeping from "./SessionKeeping.ts"
 import * as SessionSupervisor from "./SessionSupervisor.ts"
+import * as SessionTelling from "./SessionTelling.ts"
 
 /** How many sessions are opened at once after a start. */
 const wakingAtOnce = 16
@@ -43,16 +47,9 @@ export const layer = Layer.effect(
   Effect.suspend(() => make())
 )
 
-type Refusal = SessionLimitReached | AgentUnknown | AgentMissing | SessionTaken
+type Refusal = SessionLimitReached | AgentUnknown | AgentMissing | SessionTaken | SessionCrowded
 
-interface Decision<A> {
-  readonly events: ReadonlyArray<NewSessionEvent>
-  readonly value: A
-  /** The part of `events` that whoever serves the session is to begin with. */
-  readonly handover?: Step | undefined
-}
-
-type Taken = Decision<Result.Result<Arrived, Refusal>>
+type Taken = SessionTelling.Decision<Result.Result<Arrived, Refusal>>
 
 const make = Effect.fnUntraced(function* () {
   const store = yield* SessionStore
@@ -61,39 +58,10 @@ const make = Effect.fnUntraced(function* () {
   const { limits } = (yield* Tenant).definition.config
   const sessions = yield* OpenSessions.make
   const supervisor = yield* SessionSupervisor.make(sessions)
-  let count = yield* store.count
-
-  const spokenTo = <A, E, R>(id: SessionId, use: (session: Session) => Effect.Effect<A, E, R>) =>
-    Effect.scoped(Effect.flatMap(sessions.borrow(id), (session) => Effect.andThen(session.ready, use(session))))
-
-  const wake = (session: Session) =>
-    Effect.suspend(() => {
-      const claimed = supervisor.claim(session)
-      if (claimed) session.handover = undefined
-      return supervisor.wake(session, claimed)
-    })
-
-  /** Decides, appends and wakes as one step that is never left half done. */
-  const tell = <A>(session: Session, decide: (state: SessionState, now: number) => Decision<A>) => {
-    let claimed = false
-    return session
-      .transact((state, now) => {
-        const { events, handover, value } = decide(state, now)
-        const committed = () => {
-          claimed = supervisor.claim(session)
-          if (claimed) session.handover = handover
-        }
-        return events.length === 0 ? { events, value } : { events, value, committed }
-      })
-      .pipe(
-        Effect.tap(({ appended }) => (appended.length === 0 ? Effect.void : supervisor.wake(session, claimed))),
-        Effect.map(({ value }) => value),
-        // It may have been written all the same: whoever serves the session reads the log and finds out.
-        Effect.tapErrorTag("StoreUnavailable", () => wake(session)),
-        Effect.catchTag("AppendConflict", contended),
-        Effect.uninterruptible
-      )
-  }
+  const telling = SessionTelling.make(supervisor)
+  const count = SessionCount.make(yield* store.count, limits.sessions)
+  const keeping = yield* SessionKeeping.make({ sessions, supervisor, telling, count })
+  const copies = yield* SessionCopies.make(count)
 
   const agentFor = (session: Session, message: Incoming) => {
     const id = message.agent ?? session.state().agent
@@ -113,30 +81,38 @@ const make = Effect.fnUntraced(function* () {
     return firstStep(session, foldAll(state, arrival), agent.value, now)
   }
 
+  /** What was accepted before is not refused when it is sent again. */
+  const unlessRepeated = Effect.fnUntraced(function* ({ channel, externalId }: Incoming, refusal: Refusal) {
+    const original = externalId === undefined ? Option.none() : yield* store.accepted(channel, externalId)
+    return yield* Option.isSome(original) ? original.value : refusal
+  })
+
   const accept = Effect.fn("Directory.accept")(
     function* (message: Incoming) {
       if (drain.refusing()) return yield* new Draining()
       const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
-      let counted = 0
+      const place = count.place()
       const take =
         (session: Session, agent: Option.Option<ServingAgent>) =>
         (state: SessionState, now: number): Taken => {
-          const isNew = state.seq === 0 && counted === 0
+          const isNew = state.seq === 0
+          if (!isNew) place.giveBack()
           const arrived: Result.Result<Arrived, Refusal> =
-            isNew && count >= limits.sessions
-              ? Result.fail(new SessionLimitReached({ limit: limits.sessions }))
-              : arrive(state, message, fresh, agents.definition)
+            isNew && !place.take() ? Result.fail(count.refusal()) : arrive(state, message, fresh, agents.definition)
           if (Result.isFailure(arrived)) return { events: [], value: arrived }
           const { events } = arrived.success
-          // Counted before it is on disk, so that messages which arrive together do not exceed the limit.
-          if (isNew) count += ++counted
           const handover = opening(session, state, events, agent, now)
           return { events: [...events, ...(handover?.plan.events ?? [])], value: arrived, handover }
         }
-      const told = yield* spokenTo(message.session, (session) =>
-        Effect.flatMap(agentFor(session, message), (agent) => tell(session, take(session, agent)))
-      ).pipe(Effect.onError(() => Effect.sync(() => (count -= counted))))
-      const { seq, turn } = yield* Effect.fromResult(told)
+      const { seq, turn } = yield* sessions
+        .visit(message.session, (session) =>
+          Effect.flatMap(agentFor(session, message), (agent) => telling.tell(session, take(session, agent)))
+        )
+        .pipe(
+          Effect.flatMap(Effect.fromResult),
+          Effect.onError(() => Effect.sync(place.giveBack)),
+          Effect.catchIf(isRefusal, (refusal) => unlessRepeated(message, refusal))
+        )
       return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
     },
     Effect.catchTag("DuplicateMessage", (original) => Effect.succeed(repeated(original)))
@@ -144,12 +120,9 @@ const make = Effect.fnUntraced(function* () {
 
   const cancelTurn = Effect.fn("Directory.cancel")(function* (id: SessionId, reason: string) {
     if (Option.isNone(yield* store.session(id))) return yield* new SessionUnknown({ session: id })
-    return yield* spokenTo(id, (session) =>
-      tell(session, ({ turn }) => ({
-        events: turn === undefined || turn.cancelling !== undefined ? [] : [cancel(turn.id, reason)],
-        value: Option.map(Option.fromUndefinedOr(turn), ({ id }) => id)
-      }))
-    ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
+    return yield* sessions
+      .visit(id, (session) => telling.tell(session, (state) => cancelled(state, reason)))
+      .pipe(Effect.catchTag("DuplicateMessage", Effect.die))
   })
 
   const settle: Directory["Service"]["settle"] = Effect.fn("Directory.settle")(function* (
@@ -158,19 +131,21 @@ const make = Effect.fnUntraced(function* () {
     verdict,
     { by, reason }
   ) {
-    return yield* spokenTo(id, (session) =>
-      tell(session, ({ turn }) => {
-        const open = turn?.calls.some((call) => call.approval === approval && call.status === "awaiting") ?? false
-        if (turn === undefined || !open) return { events: [], value: false }
-        const details = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) }
-        return { events: [{ type: "ApprovalSettled", turn: turn.id, approval, verdict, ...details }], value: true }
-      })
-    ).pipe(Effect.catchTag("DuplicateMessage", Effect.die))
+    return yield* sessions
+      .visit(id, (session) =>
+        telling.tell(session, ({ turn }) => {
+          const open = turn?.calls.some((call) => call.approval === approval && call.status === "awaiting") ?? false
+          if (turn === undefined || !open) return { events: [], value: false }
+          const details = { ...(reason === undefined ? {} : { reason }), ...(by === undefined ? {} : { by }) }
+          return { events: [{ type: "ApprovalSettled", turn: turn.id, approval, verdict, ...details }], value: true }
+        })
+      )
+      .pipe(Effect.catchTag("DuplicateMessage", Effect.die))
   })
 
   /** A session that cannot be opened is said, and does not keep the others asleep. */
   const resume = (id: SessionId) =>
-    spokenTo(id, wake).pipe(
+    sessions.visit(id, telling.wake).pipe(
       Effect.uninterruptible,
       Effect.catchTag("StoreUnavailable", (error) =>
         Effect.annotateLogs(Effect.logError("session could not be resumed", error), { session: id })
@@ -185,6 +160,8 @@ const make = Effect.fnUntraced(function* () {
   )
 
   return Directory.of({
+    ...keeping,
+    ...copies,
     accept,
     cancel: cancelTurn,
     settle,
@@ -193,7 +170,19 @@ const make = Effect.fnUntraced(function* () {
   })
 })
 
-const contended = ({ session }: AppendConflict) =>
-  new StoreUnavailable({ reason: `session ${session} is being written to by somebody else; send it again` })
+const isRefusal = (error: Refusal | DuplicateMessage | StoreUnavailable): error is Refusal =>
+  error._tag !== "DuplicateMessage" && error._tag !== "StoreUnavailable"
+
+/** Nobody begins a turn that waits, so nobody has to end it either. */
+const cancelled = (
+  { turn, waiting: [next] }: SessionState,
+  reason: string
+): SessionTelling.Decision<Option.Option<TurnId>> => {
+  if (turn !== undefined) {
+    return { events: turn.cancelling === undefined ? [cancel(turn.id, reason)] : [], value: Option.some(turn.id) }
+  }
+  if (next === undefined) return { events: [], value: Option.none() }
+  return { events: endWaiting(next.turn, reason), value: Option.some(next.turn) }
+}
 
 const repeated = ({ seq, session, turn }: DuplicateMessage): Accepted => ({ session, turn, seq, repeated: true })

@@ -8,6 +8,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import type { Cause } from "effect"
@@ -20,8 +21,10 @@ import {
   type StoreUnavailable
 } from "../sessions/SessionStore.ts"
 import { empty, fold, foldAll, type SessionState } from "../sessions/SessionLog.ts"
+import { restored } from "../sessions/Window.ts"
 import { Signals } from "../telemetry/Signals.ts"
-import type { Plan } from "./TurnPlan.ts"
+import type { Act, Plan } from "./TurnPlan.ts"
+import { isGivenUp } from "./TurnStep.ts"
 
 /** What a transaction appends, what it answers, and what it does at once when the events are on disk. */
 export interface Transaction<A> {
@@ -38,7 +41,10 @@ export type Phase = "resting" | "claimed" | "running" | "crashed"
 
 export interface Session {
   readonly id: SessionId
-  /** Reads the log, unless that was done before: a read that failed is tried again by whoever comes next. */
+  /**
+   * Reads the log from where its newest compaction begins, unless that was done before: a read that failed is tried again
+   * by whoever comes next.
+   */
   readonly ready: Effect.Effect<void, StoreUnavailable>
   /** The state after the last event on disk, once it is ready. */
   readonly state: () => SessionState
@@ -48,7 +54,7 @@ export interface Session {
   phase: Phase
   /** A step that was appended together with what woke the session: whoever serves it next begins with its acts. */
   handover: Step | undefined
-  /** Waits until the turn is to be cancelled. */
+  /** Waits until what comes next is to be cancelled. */
   readonly cancelled: Effect.Effect<void>
   /** What its fiber waits on: things that happened outside, or just a ring of the bell. */
   readonly inbox: Queue.Queue<Happening>
@@ -72,8 +78,8 @@ export interface Step {
 
 /** Something the session's fiber has to look at. */
 export type Happening =
-  | { readonly _tag: "Bell" }
-  | { readonly _tag: "Event"; readonly event: NewSessionEvent }
+  | { readonly _tag: "Bell"; readonly act?: Act }
+  | { readonly _tag: "Event"; readonly event: NewSessionEvent; readonly act?: Act }
   | { readonly _tag: "Crash"; readonly cause: Cause.Cause<unknown> }
 
 /** The most events that are read and folded in one stretch, in which no other fiber gets on: some 3 ms. */
@@ -91,9 +97,14 @@ export const open = Effect.fn("Session.open")(function* (id: SessionId) {
   let isSure = false
   let surprises = 0
 
-  const noteCancel = () => (state.turn?.cancelling === undefined ? cancelling.closeUnsafe() : cancelling.openUnsafe())
+  const noteCancel = () => (isGivenUp(state) ? cancelling.openUnsafe() : cancelling.closeUnsafe())
 
   const catchUp = Effect.gen(function* () {
+    if (state.seq === 0) {
+      const compaction = Option.getOrUndefined(yield* store.compaction(id))
+      // A log that was brought in from elsewhere may claim to stand for what comes behind it.
+      if (compaction !== undefined && compaction.through < compaction.seq) state = restored(compaction)
+    }
     for (;;) {
       const events = yield* store.read(id, { after: state.seq, limit: stretch })
       state = foldAll(state, events)

@@ -20,8 +20,9 @@ import { StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Agents, AgentStopped, AgentUnknown, type ServingAgent } from "./Agents.ts"
 import type { Happening, Session, Step, Transaction } from "./Session.ts"
 import { type Act, type Circumstances, type Plan, plan } from "./TurnPlan.ts"
+import { tell } from "./TurnLogging.ts"
 import { TurnRunner } from "./TurnRunner.ts"
-import { type Policy, underWay } from "./TurnStep.ts"
+import { isGivenUp, type Policy, underWay } from "./TurnStep.ts"
 
 /** Who serves the next turn, or the policy of a turn that nobody can serve any more. */
 type Server = { readonly agent?: ServingAgent; readonly policy: Policy }
@@ -33,9 +34,17 @@ class LogRanAhead extends Schema.TaggedError<LogRanAhead>()("LogRanAhead", { ses
   }
 }
 
+/** The log says that something is under way which nobody does, so that nothing would ever happen again. */
+class ActLost extends Schema.TaggedError<ActLost>()("ActLost", { session: SessionId }) {
+  override get message() {
+    return `session ${this.session} waits for something that nobody does`
+  }
+}
+
 /** Serves the session until it is at rest. While `draining`, no turn starts. */
 export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session, draining: () => boolean) {
   const acts = yield* FiberMap.make<string>()
+  const running = new Map<string, Act>()
   yield* Queue.clear(session.inbox)
   let handed = takeHandover(session)
   if (handed === undefined) yield* patiently(session.transact(resumption))
@@ -44,24 +53,30 @@ export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session
   for (;;) {
     if (session.state().turn?.cancelling !== undefined) {
       yield* FiberMap.clear(acts)
-      happened = [...happened, ...(yield* events(yield* Queue.clear(session.inbox)))]
+      happened = [...happened, ...(yield* events(yield* Queue.clear(session.inbox), running))]
+      running.clear()
     }
     const server = yield* serverOf(session.state())
     const step = handed ?? (yield* advance(session, surprises, happened, server, draining))
     yield* Effect.forEach(step.plan.events, tell, { discard: true })
     if (step.plan.rest === "Rest") return
-    yield* begin(session, acts, step, server)
-    if (step.plan.rest === "Ended") yield* FiberMap.clear(acts)
+    yield* begin(session, acts, running, step, server)
+    if (step.plan.rest === "Ended") {
+      yield* FiberMap.clear(acts)
+      running.clear()
+    } else if (underWayIn(session.state()).some((act) => !running.has(act))) {
+      return yield* new ActLost({ session: session.id })
+    }
     // What came in since the handover was planned has not been looked at yet.
     const atOnce = handed !== undefined || step.plan.rest === "Ended"
-    happened = atOnce ? [] : yield* events(yield* Queue.takeAll(session.inbox))
+    happened = atOnce ? [] : yield* events(yield* Queue.takeAll(session.inbox), running)
     handed = undefined
   }
 }, Effect.scoped)
 
 /** The first step of a turn that begins with the last event of `state`, in a session that nobody serves. */
 export const firstStep = (session: Session, state: SessionState, agent: ServingAgent, now: number): Step => {
-  const planned = plan(state, [], agent.policy, circumstances(session, agent, now))
+  const planned = plan(state, [], agent.policy, circumstances(session, state, agent, now))
   return { plan: planned, called: calledAt(state.seq, planned.events) }
 }
 
@@ -91,14 +106,16 @@ const advance = Effect.fnUntraced(function* (
 const begin = Effect.fnUntraced(function* (
   session: Session,
   acts: FiberMap.FiberMap<string>,
+  running: Map<string, Act>,
   { called, plan }: Step,
   { agent }: Server
 ) {
   if (agent === undefined) return
   const runner = yield* TurnRunner
   for (const act of plan.acts) {
+    running.set(key(act), act)
     yield* agent.run(runner.perform(session, agent, act, called)).pipe(
-      Effect.onExit((exit) => Queue.offer(session.inbox, report(exit))),
+      Effect.onExit((exit) => Queue.offer(session.inbox, report(act, exit))),
       Effect.exit,
       FiberMap.run(acts, key(act), { startImmediately: true })
     )
@@ -108,23 +125,6 @@ const begin = Effect.fnUntraced(function* (
 /** The sequence number of the last `ModelCalled` of events that follow `seq`. */
 const calledAt = (seq: number, appended: ReadonlyArray<NewSessionEvent>): number =>
   seq + 1 + appended.findLastIndex((event) => event.type === "ModelCalled")
-
-/** What an operator wants to know of every turn. */
-const tell = (event: NewSessionEvent) => {
-  switch (event.type) {
-    case "TurnStarted":
-      return Effect.annotateLogs(Effect.logDebug("turn started"), { turn: event.turn, agent: event.agent })
-    case "TurnResumed":
-      return Effect.annotateLogs(Effect.logWarning("turn resumed"), { turn: event.turn })
-    case "TurnEnded": {
-      const { failure, outcome, turn } = event
-      const why = failure === undefined ? {} : { reason: failure.type, detail: failure.message }
-      return Effect.annotateLogs(Effect.logInfo("turn ended"), { turn, outcome, ...why })
-    }
-    default:
-      return Effect.void
-  }
-}
 
 /** Waits until there is somebody to serve the session, or nobody is needed: the turn is cancelled, the agent unknown. */
 export const servable = Effect.fnUntraced(function* (session: Session) {
@@ -144,8 +144,7 @@ const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Re
   const agent = Option.getOrUndefined(yield* agents.current(id))
   if (agent !== undefined) return { agent, policy: agent.policy }
   if (agents.definition(id) === undefined) return { policy: nobody(new AgentUnknown({ agent: id }).message) }
-  const isOver = state.turn?.cancelling !== undefined
-  return isOver ? { policy: nobody("the turn is cancelled") } : yield* new AgentStopped({ agent: id })
+  return isGivenUp(state) ? { policy: nobody("the turn is cancelled") } : yield* new AgentStopped({ agent: id })
 })
 
 const nobody = (message: string): Policy => ({
@@ -165,7 +164,7 @@ const next = (
 ): Transaction<Step> => {
   const starts = !draining || state.turn !== undefined
   const planned: Plan = starts
-    ? plan(state, happened, policy, circumstances(session, agent, now))
+    ? plan(state, happened, policy, circumstances(session, state, agent, now))
     : { events: [], acts: [], rest: "Rest" }
   const committed = () => {
     if (planned.rest === "Rest") session.phase = "resting"
@@ -173,32 +172,57 @@ const next = (
   return { events: planned.events, value: { plan: planned, called: calledAt(state.seq, planned.events) }, committed }
 }
 
-const circumstances = (session: Session, agent: ServingAgent | undefined, now: number): Circumstances => ({
-  session: session.id,
-  generation: agent?.generation ?? 0,
-  model: agent === undefined ? "none" : `${agent.definition.model.provider}/${agent.definition.model.name}`,
-  patience: agent?.definition.approvals.patience ?? Duration.zero,
-  now
-})
+const circumstances = (
+  { id }: Session,
+  { settings }: SessionState,
+  agent: ServingAgent | undefined,
+  now: number
+): Circumstances => {
+  if (agent === undefined) return { session: id, generation: 0, model: "none", patience: Duration.zero, now }
+  const { definition, generation } = agent
+  const own = `${definition.model.provider}/${definition.model.name}`
+  const asks = (model: string) => (agent.resolve(model) === undefined ? own : model)
+  const model = asks(settings.model ?? own)
+  return { session: id, generation, model, asks, patience: definition.approvals.patience, now }
+}
 
 const resumption = (state: SessionState): Transaction<void> => ({
   events: state.turn !== undefined && underWay(state) ? [{ type: "TurnResumed", turn: state.turn.id }] : [],
   value: undefined
 })
 
-const key = (act: Act) => (act._tag === "CallModel" ? "model" : `tool ${act.call.id}`)
-
-/** An act that was interrupted was interrupted by its session, which knows; anything else ends the fiber. */
-const report = (exit: Exit.Exit<NewSessionEvent, unknown>): Happening => {
-  if (Exit.isSuccess(exit)) return { _tag: "Event", event: exit.value }
-  return Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Bell" } : { _tag: "Crash", cause: exit.cause }
+const key = (act: Act): string => {
+  switch (act._tag) {
+    case "CallModel":
+      return "model"
+    case "Compact":
+      return "compaction"
+    case "RunTool":
+    case "QueryTool":
+      return `tool ${act.call.id}`
+  }
 }
 
-const events = Effect.fnUntraced(function* (happenings: Iterable<Happening>) {
+/** What the log says is being done, by the keys of the acts. */
+const underWayIn = ({ turn }: SessionState): ReadonlyArray<string> => {
+  if (turn === undefined) return []
+  const tools = turn.calls.flatMap(({ id, status }) => (status === "running" ? [`tool ${id}`] : []))
+  return [...(turn.asking ? ["model"] : []), ...(turn.compacting ? ["compaction"] : []), ...tools]
+}
+
+/** An act that was interrupted was interrupted by its session, which knows; anything else ends the fiber. */
+const report = (act: Act, exit: Exit.Exit<NewSessionEvent, unknown>): Happening => {
+  if (Exit.isSuccess(exit)) return { _tag: "Event", event: exit.value, act }
+  return Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Bell", act } : { _tag: "Crash", cause: exit.cause }
+}
+
+const events = Effect.fnUntraced(function* (happenings: Iterable<Happening>, running: Map<string, Act>) {
   const reported: Array<NewSessionEvent> = []
   for (const happening of happenings) {
     if (happening._tag === "Crash") return yield* Effect.failCause(happening.cause)
     if (happening._tag === "Event") reported.push(happening.event)
+    const { act } = happening
+    if (act !== undefined && running.get(key(act)) === act) running.delete(key(act))
   }
   return reported
 })

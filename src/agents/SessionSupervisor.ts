@@ -31,6 +31,8 @@ export interface SessionSupervisor {
   claim(session: Session): boolean
   /** Starts a claimed session, or rings for whoever serves it. */
   wake(session: Session, claimed: boolean): Effect.Effect<void>
+  /** Stops whoever serves the session, with all that runs in it, and waits until that is gone. */
+  stop(id: SessionId): Effect.Effect<void>
   /** Whether a turn that begins now need not wait for others. */
   hasRoom(): boolean
   /** How many sessions are being served or stand in line for it; not those whose agent is away. */
@@ -126,6 +128,7 @@ export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
     },
     wake: (session, claimed) =>
       claimed ? begin(session) : Effect.asVoid(Queue.offer(session.inbox, { _tag: "Bell" })),
+    stop: (id) => Effect.ignore(supervisor.stopChild(id)),
     hasRoom: () => serving.size < concurrentTurns,
     active: () => serving.size,
     quiet: quiet.await

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import { worker } from "../kernel/ChildSpec.ts"
 import * as Supervisor from "../kernel/Supervisor.ts"
 import type { PreparedCall, ToolContext } from "../tools/Tool.ts"
-import { queryTool, runTool, type ToolOutcome } from "../tools/Toolbox.ts"
+import { outwaited, queryTool, runTool, type ToolOutcome } from "../tools/Toolbox.ts"
 
 /** Stopped from outside the turn. */
 const stopped: ToolOutcome = { outcome: "failed", output: "The call was stopped by an operator before it ended." }
@@ -51,7 +51,7 @@ const make = Effect.fnUntraced(function* () {
     const child = worker({ id, restart: "temporary", shutdown: "10 seconds", run })
     return yield* Effect.acquireUseRelease(
       Effect.orDie(supervisor.startChild(child)),
-      () => Deferred.await(ended),
+      () => outwaited(call, context, Deferred.await(ended)),
       () => Effect.ignore(supervisor.stopChild(id))
     )
   })

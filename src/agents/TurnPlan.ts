@@ -16,7 +16,10 @@ import { type Directive, decide, type Policy, underWay } from "./TurnStep.ts"
 export interface Circumstances {
   readonly session: string
   readonly generation: number
+  /** The model that a turn which begins now runs on, as `provider/model`. */
   readonly model: string
+  /** What a turn that runs on this model really asks; the model itself if not given. */
+  asks?(model: string): string
   readonly patience: Duration.Duration
   readonly now: number
 }
@@ -36,7 +39,13 @@ export const record = (
     case "Steer":
       return [{ type: "Steered", turn: directive.turn, messages: directive.messages }]
     case "CallModel":
-      return [{ type: "ModelCalled", turn: directive.turn, step: directive.step, model: at.model }]
+      return [{ type: "ModelCalled", turn: directive.turn, step: directive.step, model: asked(state, at) }]
+    case "Compact": {
+      const { reason, through, turn } = directive
+      return [{ type: "CompactionStarted", turn, reason, through }]
+    }
+    case "LeaveOut":
+      return [directive.event]
     case "RunTool":
     case "QueryTool":
       return [toolCalled(directive.turn, directive.call, directive.effect, at)]
@@ -53,6 +62,11 @@ export const record = (
       return [{ type: "TurnEnded", turn, outcome, ...(failure === undefined ? {} : { failure }) }]
     }
   }
+}
+
+const asked = ({ turn }: SessionState, at: Circumstances): string => {
+  const model = turn?.model ?? at.model
+  return at.asks?.(model) ?? model
 }
 
 const started = (state: SessionState, turn: TurnId, at: Circumstances): ReadonlyArray<NewSessionEvent> =>
@@ -88,7 +102,13 @@ const approvalAsked = (turn: TurnState, call: CallState, summary: string, at: Ci
 })
 
 /** A directive that has to be performed once its events are on disk. */
-export type Act = Extract<Directive, { readonly _tag: "CallModel" | "RunTool" | "QueryTool" }>
+export type Act = Extract<Directive, { readonly _tag: "CallModel" | "Compact" | "RunTool" | "QueryTool" }>
+
+const isAct = (directive: Directive): directive is Act =>
+  directive._tag === "CallModel" ||
+  directive._tag === "Compact" ||
+  directive._tag === "RunTool" ||
+  directive._tag === "QueryTool"
 
 export interface Plan {
   /** What has to be on disk before `acts` begin. */
@@ -102,11 +122,19 @@ export interface Plan {
 }
 
 /** Whether the turn still waits for this; false for a report that is in the log already or came too late. */
-export const awaited = ({ turn }: SessionState, event: NewSessionEvent): boolean => {
+export const awaited = ({ compaction, turn }: SessionState, event: NewSessionEvent): boolean => {
   if (turn === undefined || !("turn" in event) || event.turn !== turn.id) return false
   switch (event.type) {
     case "ModelReplied":
+    case "ContextMeasured":
+    case "ContextOverflowed":
       return turn.asking && turn.step === event.step
+    case "Compacted":
+      return (
+        turn.compacting &&
+        (event.through > (compaction?.through ?? 0) || event.outputs > (compaction?.outputs ?? 0)) &&
+        event.through >= (compaction?.through ?? 0)
+      )
     case "ToolReturned":
       return turn.calls.some((call) => call.id === event.call && call.status === "running")
     case "TurnEnded":
@@ -143,9 +171,8 @@ export const plan = (
     const recorded = record(next, directive, at)
     events.push(...recorded)
     next = foldAll(next, recorded)
-    if (directive._tag === "EndTurn") return { events, acts, rest: "Ended" }
-    if (directive._tag === "CallModel" || directive._tag === "RunTool" || directive._tag === "QueryTool") {
-      acts.push(directive)
-    }
+    // One that ends before it began leaves the running one alone.
+    if (directive._tag === "EndTurn" && next.turn === undefined) return { events, acts, rest: "Ended" }
+    if (isAct(directive)) acts.push(directive)
   }
 }

@@ -1,8 +1,9 @@
 /**
  * Performs what `decide` wants done in the outside world, and reports it as the event that says so.
  *
- * A model call streams its text to the live bus and ends as one `ModelReplied`, or ends the turn with the
- * provider's reason. A tool call always ends as one `ToolReturned`.
+ * A model call streams its text to the live bus and ends as one `ModelReplied`, says that it was or would have been too
+ * much for the model, or ends the turn with the provider's reason. A tool call always ends as one `ToolReturned`, and a
+ * compaction as one `Compacted`, unless the provider cannot be asked at all.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,13 +14,14 @@ import * as Stream from "effect/Stream"
 import * as Prompt from "effect/ai/Prompt"
 import * as Response from "effect/ai/Response"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
-import type { ProviderPart } from "../providers/Provider.ts"
+import type { Provider, ProviderPart, ProviderRequest } from "../providers/Provider.ts"
 import { ProviderError } from "../providers/ProviderError.ts"
-import { type History, messagesOf } from "../sessions/History.ts"
 import { Signals } from "../telemetry/Signals.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import type { ServingAgent } from "./Agents.ts"
+import { requestOf, servedBy } from "./ModelRequest.ts"
 import type { Session } from "./Session.ts"
+import { compact } from "./Summary.ts"
 import { ToolRuns } from "./ToolRuns.ts"
 import { type Act, toolKey } from "./TurnPlan.ts"
 
@@ -40,7 +42,10 @@ export class TurnRunner extends Context.Service<
 }
 
 type ModelAct = Extract<Act, { readonly _tag: "CallModel" }>
-type ToolAct = Exclude<Act, ModelAct>
+type ToolAct = Extract<Act, { readonly _tag: "RunTool" | "QueryTool" }>
+
+/** How long the provider may take to say how many tokens a request has. */
+const patience = "10 seconds"
 
 const make = Effect.fnUntraced(function* () {
   const signals = yield* Signals
@@ -49,16 +54,21 @@ const make = Effect.fnUntraced(function* () {
 
   const callModel = Effect.fn("TurnRunner.callModel")(
     function* (session: Session, agent: ServingAgent, act: ModelAct, called: number) {
-      const { model, maxTokens } = agent.definition
+      const { history, turn } = session.state()
+      const { model, provider } = servedBy(agent, turn?.model)
       yield* Effect.annotateCurrentSpan({
         "gen_ai.operation.name": "chat",
-        "gen_ai.request.model": model.name,
+        "gen_ai.request.model": model,
         "gen_ai.conversation.id": session.id
       })
-      const prompt = yield* promptOf(agent.definition.instructions, session.state().history)
+      const request = yield* requestOf(agent, model, history)
+      const tokens = act.limit === undefined ? undefined : yield* count(provider, request)
+      if (tokens !== undefined && act.limit !== undefined && tokens >= act.limit) {
+        return { type: "ContextMeasured" as const, turn: act.turn, step: act.step, tokens }
+      }
       const parts: Array<ProviderPart> = []
       let offset = 0
-      yield* agent.provider.stream({ model: model.name, prompt, tools: agent.tools, maxTokens }).pipe(
+      yield* provider.stream(request).pipe(
         Stream.runForEachArray((chunk) =>
           Effect.sync(() => {
             parts.push(...chunk)
@@ -70,16 +80,16 @@ const make = Effect.fnUntraced(function* () {
           })
         )
       )
-      return yield* replyOf(act, agent.provider.name, parts)
+      return yield* replyOf(act, provider.name, parts)
     },
-    (effect, session, agent, act) =>
+    (effect, session, _, act) =>
       Effect.catchTag(effect, "ProviderError", (error) =>
         Effect.as(
           Effect.logWarning("model call failed").pipe(
-            Effect.annotateLogs({ provider: agent.provider.name, reason: error.reason, detail: error.detail }),
+            Effect.annotateLogs({ provider: error.provider, reason: error.reason, detail: error.detail }),
             Effect.annotateLogs({ turn: act.turn, session: session.id })
           ),
-          failedTurn(act, error)
+          failed(act, error)
         )
       )
   )
@@ -107,35 +117,30 @@ const make = Effect.fnUntraced(function* () {
   })
 
   return TurnRunner.of({
-    perform: (session, agent, act, called) =>
-      act._tag === "CallModel" ? callModel(session, agent, act, called) : runTool(session, agent, act)
+    perform: (session, agent, act, called) => {
+      switch (act._tag) {
+        case "CallModel":
+          return callModel(session, agent, act, called)
+        case "Compact":
+          return compact(session, agent, act)
+        case "RunTool":
+        case "QueryTool":
+          return runTool(session, agent, act)
+      }
+    }
   })
 })
 
-/** The most messages that are decoded in one stretch, in which no other fiber gets on: some 1 ms. */
-const stretch = 250
-
-const promptOf = Effect.fnUntraced(function* (instructions: string, history: History) {
-  const messages: Array<Prompt.Message> = [Prompt.makeMessage("system", { content: instructions })]
-  let fresh = 0
-  for (const message of messagesOf(history)) {
-    const known = decoded.get(message)
-    messages.push(known ?? decodeFirst(message))
-    if (known === undefined && ++fresh % stretch === 0) yield* Effect.yieldNow
-  }
-  return Prompt.fromMessages(messages)
+/** What the request comes to, if the provider says so soon enough; if not, the model itself will say if it is too much. */
+const count = Effect.fnUntraced(function* (provider: Provider["Service"], request: ProviderRequest) {
+  if (provider.count === undefined) return undefined
+  return yield* provider.count(request).pipe(
+    Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.succeed(undefined) }),
+    Effect.catchTag("ProviderError", ({ detail, reason }) =>
+      Effect.as(Effect.annotateLogs(Effect.logDebug("request could not be counted"), { reason, detail }), undefined)
+    )
+  )
 })
-
-const decodeMessage = Schema.decodeSync(Prompt.Message)
-
-/** States share the messages of their history, so that each is decoded once and not again with every step. */
-const decodeFirst = (message: Prompt.MessageEncoded): Prompt.Message => {
-  const first = decodeMessage(message)
-  decoded.set(message, first)
-  return first
-}
-
-const decoded = new WeakMap<Prompt.MessageEncoded, Prompt.Message>()
 
 const textOf = (parts: ReadonlyArray<ProviderPart>) =>
   parts.reduce((text, part) => (part.type === "text-delta" ? text + part.delta : text), "")
@@ -171,9 +176,7 @@ const contentOf = (parts: ReadonlyArray<ProviderPart>) =>
       : content.filter((part) => part.type !== "text" || part.text !== "")
   })
 
-const failedTurn = (act: ModelAct, error: ProviderError): NewSessionEvent => ({
-  type: "TurnEnded",
-  turn: act.turn,
-  outcome: "failed",
-  failure: { type: error.reason, message: error.message }
-})
+const failed = (act: ModelAct, { detail, message, reason }: ProviderError): NewSessionEvent =>
+  reason === "context_overflow"
+    ? { type: "ContextOverflowed", turn: act.turn, step: act.step, detail }
+    : { type: "TurnEnded", turn: act.turn, outcome: "failed", failure: { type: reason, message } }

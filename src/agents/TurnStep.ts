@@ -5,10 +5,14 @@
  * time or after a crash: a start only appends `TurnResumed` where `underWay` says that something was cut off,
  * and decides like always.
  */
+import type { CompactionReason } from "../domain/ContextEvent.ts"
 import type { ApprovalId, CallId, TurnId } from "../domain/Ids.ts"
-import type { Failure } from "../domain/SessionEvent.ts"
+import type { Failure, NewSessionEventOf } from "../domain/SessionEvent.ts"
 import type { EffectClass } from "../domain/ToolEffect.ts"
-import { type CallState, callKey, type SessionState, type TurnState } from "../sessions/SessionLog.ts"
+import { type Running, roomFor, withoutSummary } from "../sessions/Compaction.ts"
+import { type Limits, limitOf } from "../sessions/Estimate.ts"
+import type { CallState, SessionState, TurnState } from "../sessions/SessionLog.ts"
+import { callKey } from "../sessions/TurnLog.ts"
 
 /** What an agent's policy says of one tool call. */
 export type Judgement =
@@ -23,6 +27,8 @@ export interface Policy {
   readonly maxResumes: number
   /** Why no turn can go on at all, for example because the agent is gone. */
   readonly hopeless?: Failure
+  /** What the model takes in; without it nothing is ever left out. */
+  readonly context?: Limits
   judge(tool: string, input: unknown): Judgement
 }
 
@@ -31,7 +37,23 @@ export type Directive =
   | { readonly _tag: "Wait" }
   | { readonly _tag: "StartTurn"; readonly turn: TurnId }
   | { readonly _tag: "Steer"; readonly turn: TurnId; readonly messages: ReadonlyArray<number> }
-  | { readonly _tag: "CallModel"; readonly turn: TurnId; readonly step: number }
+  | {
+      readonly _tag: "CallModel"
+      readonly turn: TurnId
+      readonly step: number
+      /** The provider is to be asked first whether the request has fewer tokens than this. */
+      readonly limit?: number
+    }
+  | {
+      readonly _tag: "Compact"
+      readonly turn: TurnId
+      readonly reason: CompactionReason
+      readonly through: number
+      /** What is to be summarised, and what there is room for. */
+      readonly state: Running
+      readonly limits: Limits
+    }
+  | { readonly _tag: "LeaveOut"; readonly event: NewSessionEventOf<"Compacted"> }
   | { readonly _tag: "RunTool"; readonly turn: TurnState; readonly call: CallState; readonly effect: EffectClass }
   | { readonly _tag: "QueryTool"; readonly turn: TurnState; readonly call: CallState; readonly effect: EffectClass }
   | { readonly _tag: "AskApproval"; readonly turn: TurnState; readonly call: CallState; readonly summary: string }
@@ -56,16 +78,25 @@ const texts = {
     "again. Find out before you repeat it, or ask the person.",
   cancelled: "The turn was cancelled before this call ended.",
   expired: "Nobody answered the request for approval in time, so the call was not run.",
-  denied: "A person refused this call, so it was not run."
+  denied: "A person refused this call, so it was not run.",
+  cutOff: "the summary was cut off again and again",
+  overflow: "the model was sent more than it takes in, also after older parts of the conversation had been left out",
+  tooLarge: "this turn alone is more than the model takes in"
 }
 
 /** Whether the log says that the model or a tool is at work; at the start of an incarnation: was, and was cut off. */
-export const underWay = (state: SessionState): boolean =>
-  state.turn !== undefined && (state.turn.asking || state.turn.calls.some((call) => call.status === "running"))
+export const underWay = ({ turn }: SessionState): boolean =>
+  turn !== undefined && (turn.asking || turn.compacting || turn.calls.some((call) => call.status === "running"))
+
+/** Whether what comes next is only to end what was cancelled, which nobody has to be there for. */
+export const isGivenUp = ({ abandoned, turn }: SessionState): boolean =>
+  turn === undefined ? abandoned.length > 0 : turn.cancelling !== undefined
 
 /** The next thing to do. `Wait`: something is under way or a person is asked; `Idle`: the session is at rest. */
 export const decide = (state: SessionState, policy: Policy): Directive => {
   const turn = state.turn
+  const [abandoned] = state.abandoned
+  if (abandoned !== undefined) return { _tag: "EndTurn", turn: abandoned, outcome: "cancelled" }
   if (turn === undefined) {
     const next = state.waiting[0]
     return next === undefined ? { _tag: "Idle" } : { _tag: "StartTurn", turn: next.turn }
@@ -78,20 +109,38 @@ export const decide = (state: SessionState, policy: Policy): Directive => {
       failed(turn, "interrupted_repeatedly", `the turn was cut off ${turn.resumes} times at the same place`)
     )
   }
-  if (turn.asking) return { _tag: "Wait" }
+  if (turn.asking || turn.compacting) return { _tag: "Wait" }
   if (turn.calls.length > 0) return decideCalls(state, turn, policy)
   if (turn.steering.length > 0) {
     return { _tag: "Steer", turn: turn.id, messages: turn.steering.map((message) => message.seq) }
   }
   return turn.finished === undefined || turn.finished === "pause"
-    ? decideStep(turn, policy)
+    ? decideStep({ ...state, turn }, policy)
     : decideEnd(turn, turn.finished)
 }
 
-const decideStep = (turn: TurnState, policy: Policy): Directive =>
-  turn.step >= policy.maxSteps
-    ? failed(turn, "max_steps", `the turn reached its limit of ${policy.maxSteps} steps`)
-    : { _tag: "CallModel", turn: turn.id, step: turn.step + 1 }
+const decideStep = (state: Running, { context, maxResumes, maxSteps }: Policy): Directive => {
+  const { turn } = state
+  if (turn.step >= maxSteps) return failed(turn, "max_steps", `the turn reached its limit of ${maxSteps} steps`)
+  if (turn.overflows > 1) return failed(turn, "context_overflow", texts.overflow)
+  const call: Directive = { _tag: "CallModel", turn: turn.id, step: turn.step + 1 }
+  if (context === undefined) return turn.overflowing ? failed(turn, "context_overflow", texts.overflow) : call
+  const room = roomFor(state, context)
+  switch (room._tag) {
+    case "Enough":
+      return room.count ? { ...call, limit: limitOf(context) } : call
+    case "Summarise": {
+      const { reason, through } = room
+      return turn.resumes > 0 && turn.resumes >= maxResumes
+        ? { _tag: "LeaveOut", event: withoutSummary(state, context, room, texts.cutOff) }
+        : { _tag: "Compact", turn: turn.id, reason, through, state, limits: context }
+    }
+    case "LeaveOut":
+      return room
+    case "TooLarge":
+      return failed(turn, "context_overflow", texts.tooLarge)
+  }
+}
 
 const decideEnd = (turn: TurnState, reason: NonNullable<TurnState["finished"]>): Directive => {
   switch (reason) {

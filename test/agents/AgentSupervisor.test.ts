@@ -53,6 +53,15 @@ describe("agents", () => {
 })
 
 describe("an incarnation of an agent", () => {
+  it.effect("knows who answers for a model, whatever the model's name is like", () =>
+    Effect.gen(function* () {
+      const agent = yield* serving
+      assert.deepInclude(agent.resolve("other/large/new"), { model: "large/new" })
+      assert.strictEqual(agent.resolve("other/x")?.provider.name, "other")
+      for (const name of ["gone/x", "other", "/x", ""]) assert.isUndefined(agent.resolve(name))
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([]), make([], "other")] })))
+  )
+
   it.effect("that stops takes its work along and says so", () =>
     Effect.gen(function* () {
       const [begun, stopped] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
-import { type Arrived, arrive, cancel, route } from "../../src/agents/Arrival.ts"
+import { type Arrived, arrive, cancel, mostWaiting, route } from "../../src/agents/Arrival.ts"
 import type { Incoming } from "../../src/agents/Directory.ts"
 import { AgentConfig } from "../../src/config/AgentConfig.ts"
 import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
@@ -55,6 +55,16 @@ describe("a message arrives", () => {
   }
 })
 
+describe("what a session has set for itself", () => {
+  it("holds before what its agent's file says, until it is taken away", () => {
+    const configured = (midTurn: "queue" | null): NewSessionEvent => ({ type: "SessionConfigured", midTurn })
+    const turnOf = (log: ReadonlyArray<NewSessionEvent>) => Result.getOrThrow(taken(log)).turn
+    assert.strictEqual(turnOf(running), "t")
+    assert.strictEqual(turnOf([...running, configured("queue")]), "fresh")
+    assert.strictEqual(turnOf([...running, configured("queue"), configured(null)]), "t")
+  })
+})
+
 const definition = (midTurn: AgentConfig["midTurn"] = "steer") => {
   const config = Schema.decodeUnknownSync(AgentConfig)({ model: "fake/model", instructions: "Be brief.", midTurn })
   return (agent: AgentId) => (agent === main ? config : undefined)
@@ -93,6 +103,16 @@ describe("what is taken in", () => {
 })
 
 describe("what is not taken in", () => {
+  it("is one message too many, whether they wait for a turn or to join one", () => {
+    const many = (turn: string, count: number) => Array.from({ length: count }, () => said(turn))
+    const fits = [...running, ...many("u", 500), ...many("t", mostWaiting - 501)]
+    assert.isTrue(Result.isSuccess(taken(fits)))
+    assert.strictEqual(
+      refusal(taken([...fits, said("u")])),
+      "1000 messages wait in session s already; send it again when some have been answered"
+    )
+  })
+
   const refusal = (arrived: Result.Result<Arrived, Error>) =>
     Result.isFailure(arrived) ? arrived.failure.message : "it was taken"
 

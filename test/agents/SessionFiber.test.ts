@@ -1,8 +1,9 @@
 /** A session's life: what is said, what is done about it, and what the log says afterwards. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option } from "effect"
-
+import type { Act } from "../../src/agents/TurnPlan.ts"
 import { SessionId } from "../../src/domain/Ids.ts"
+import { SessionStore } from "../../src/sessions/SessionStore.ts"
 import {
   answers,
   cancel,
@@ -16,11 +17,13 @@ import {
   s,
   say,
   settle,
-  types
+  types,
+  World
 } from "../support/AgentWorld.ts"
 import { behind, broken, calls, failing, gate, make, text, words } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
 import { countingTool, countingTools, runsOf } from "../support/Tools.ts"
+import { resumed } from "../support/TurnEvents.ts"
 
 describe("a message", () => {
   it.effect("is answered", () => {
@@ -321,5 +324,70 @@ describe("two sessions", () => {
       yield* Fiber.join(waiting)
       assert.deepStrictEqual(yield* answers(), ["slow"])
     }).pipe(Effect.provide(layer({ providers: [provider] })))
+  })
+})
+
+describe("a turn that nobody works at any more", () => {
+  it.effect("is resumed, and given up when that does not help", () => {
+    const perform = (_: unknown, __: unknown, act: Act) =>
+      Effect.succeed(resumed(act._tag === "CallModel" ? act.turn : "nobody"))
+    return Effect.gen(function* () {
+      yield* say("hello")
+      const { failure } = yield* inTime(ended())
+      assert.strictEqual(failure?.type, "interrupted_repeatedly")
+      assert.lengthOf(
+        (yield* types()).filter((type) => type === "ModelCalled"),
+        6
+      )
+    }).pipe(Effect.provide(layer({ runner: { perform } })))
+  })
+})
+
+describe("a session with a model of its own", () => {
+  const configured = (model: string | null) =>
+    Effect.gen(function* () {
+      const store = yield* SessionStore
+      const { seq } = yield* Effect.flatMap(store.session(s), Effect.fromOption)
+      yield* store.append(s, seq, [{ type: "SessionConfigured", model }])
+    })
+  const models = Effect.map(log(), (events) =>
+    events.flatMap((entry) => (entry.type === "ModelCalled" || entry.type === "TurnStarted" ? [entry.model] : []))
+  )
+
+  it.effect("is answered by it from the next turn on, or by the agent's own when nobody has it", () => {
+    const [own, other] = [make([]), make([], "other")]
+    return Effect.gen(function* () {
+      yield* say("one")
+      yield* ended(1)
+      yield* configured("other/large/new")
+      yield* say("two")
+      yield* ended(2)
+      assert.strictEqual(other.requests.at(-1)?.model, "large/new")
+      yield* configured("gone/large")
+      yield* say("three")
+      yield* ended(3)
+      yield* configured(null)
+      yield* say("four")
+      yield* ended(4)
+      assert.lengthOf(own.requests, 3)
+      assert.deepStrictEqual(
+        yield* models,
+        ["fake/model", "other/large/new", "fake/model", "fake/model"].flatMap((model) => [model, model])
+      )
+    }).pipe(Effect.provide(layer({ providers: [own, other] })))
+  })
+
+  it.effect("keeps it for a turn that began with it, though it was configured anew", () => {
+    const opened = gate()
+    const [own, other] = [make([behind(opened, text("never")), text("own")]), make([], "other")]
+    return Effect.gen(function* () {
+      yield* say("hello")
+      yield* opened.reached
+      yield* configured("other/model")
+      yield* World.use((world) => inTime(world.control("agents/main").restart))
+      yield* inTime(ended())
+      assert.deepStrictEqual(yield* answers(), ["own"])
+      assert.deepStrictEqual(other.requests, [])
+    }).pipe(Effect.provide(layer({ providers: [own, other] })))
   })
 })

@@ -9,14 +9,19 @@ import {
   asked,
   called,
   cancelRequested,
+  compacted,
+  compacting,
   ended,
+  measured,
+  overflowed,
   replied,
   resumed,
   returned,
   said,
   settled,
   started,
-  toolCalled
+  toolCalled,
+  turn
 } from "../support/TurnEvents.ts"
 
 const judge = (tool: string): Judgement => {
@@ -89,6 +94,17 @@ describe("one append carries", () => {
     assert.deepStrictEqual(types(events), ["ModelReplied", "Steered", "ModelCalled"])
   })
 
+  it("the end of a turn that never began, beside the running one's tools", () => {
+    const { acts, events, rest } = planned(
+      [...asking, said("u"), cancelRequested("u")],
+      [replied("t", 1, { a: "pure" })]
+    )
+    assert.deepStrictEqual(types(events), ["ModelReplied", "TurnEnded", "ToolCalled"])
+    assert.deepStrictEqual(events[1], ended("u", "cancelled"))
+    assert.lengthOf(acts, 1)
+    assert.strictEqual(rest, "Wait")
+  })
+
   it("everything a cancelled turn still owes", () => {
     const log = [
       ...asking,
@@ -139,6 +155,21 @@ describe("a report is left out", () => {
     assert.isFalse(awaited(state, replied("u", 1, "hi")))
     assert.isFalse(awaited(state, ended("u")))
     assert.isFalse(awaited(state, steeredInto))
+  })
+
+  it("when it is about a summary that nobody waits for, or that others have overtaken", () => {
+    const begun = [...turn("t"), said("u"), started("u")]
+    const late = compacted("u", 6, "x")
+    assert.isFalse(awaited(foldAll(empty, begun), late))
+    assert.isTrue(awaited(foldAll(empty, [...begun, compacting("u", 6)]), late))
+    assert.isFalse(awaited(foldAll(empty, [...begun, compacting("u", 6), late, compacting("u", 6)]), late))
+  })
+
+  it("when it is about the size of a step that nobody takes", () => {
+    assert.isTrue(awaited(state, overflowed("t", 1)))
+    assert.isTrue(awaited(state, measured("t", 1, 100)))
+    assert.isFalse(awaited(state, overflowed("t", 2)))
+    assert.isFalse(awaited(foldAll(empty, [...asking, reply]), overflowed("t", 1)))
   })
 
   it("when it comes behind the end of the turn", () => {
@@ -226,6 +257,16 @@ describe("planning stops", () => {
 })
 
 describe("record", () => {
+  it("names the model that is really asked, which is the turn's own if that can be", () => {
+    const other = { ...started("t"), model: "other/one" } as NewSessionEvent
+    const state = foldAll(empty, [said("t"), other])
+    const call = { _tag: "CallModel" as const, turn: TurnId.make("t"), step: 1 }
+    const modelOf = (more: Partial<Circumstances>) =>
+      record(state, call, { ...at, ...more }).map((event) => "model" in event && event.model)
+    assert.deepStrictEqual(modelOf({}), ["other/one"])
+    assert.deepStrictEqual(modelOf({ asks: () => "fake/model" }), ["fake/model"])
+  })
+
   it("says nothing of what only waits", () => {
     assert.deepStrictEqual(record(empty, { _tag: "Idle" }, at), [])
     assert.deepStrictEqual(record(empty, { _tag: "Wait" }, at), [])

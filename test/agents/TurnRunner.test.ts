@@ -2,9 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Stream } from "effect"
 import { Response } from "effect/ai"
 import type { ProviderPart } from "../../src/providers/Provider.ts"
+import { ProviderError } from "../../src/providers/ProviderError.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
 import * as AgentWorld from "../support/AgentWorld.ts"
-import { ended, event, s, say } from "../support/AgentWorld.ts"
+import { ended, event, inTime, s, say } from "../support/AgentWorld.ts"
+import * as FakeProvider from "../support/FakeProvider.ts"
 import { behind, calls, gate, make, type Reply, text, words } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
 import { countingTools } from "../support/Tools.ts"
@@ -129,5 +131,22 @@ describe("a model call", () => {
       )
       assert.deepStrictEqual(said, ["short", "done", ...preceding.map(({ text }) => text), "long"])
     }).pipe(Effect.scoped, Effect.provide(AgentWorld.layer({ providers: [provider] })))
+  })
+
+  it.effect("is made all the same when the provider cannot say how much it is, or takes too long to", () => {
+    const reasons = [
+      Effect.fail(new ProviderError({ provider: "fake", reason: "unavailable", detail: "not now" })),
+      Effect.never
+    ]
+    const counts: Array<Effect.Effect<number, ProviderError>> = [...reasons]
+    const provider = FakeProvider.answering(() => text("hi"), { count: () => counts.shift() ?? Effect.succeed(1) })
+    const context = { window: 100, keepTurns: 9 }
+    return Effect.gen(function* () {
+      for (const turn of [1, 2]) {
+        yield* say("x".repeat(150))
+        assert.deepInclude(yield* inTime(ended(turn)), { outcome: "completed" })
+      }
+      assert.deepStrictEqual(counts, [])
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], agents: { main: { context, maxTokens: 10 } } })))
   })
 })

@@ -7,7 +7,11 @@ import {
   asked,
   called,
   cancelRequested,
+  compacted,
+  compacting,
   ended,
+  measured,
+  overflowed,
   replied,
   resumed,
   returned,
@@ -15,7 +19,8 @@ import {
   settled,
   started,
   steered,
-  toolCalled
+  toolCalled,
+  turn
 } from "../support/TurnEvents.ts"
 
 /** Tools are named after what the policy says of them. */
@@ -45,8 +50,14 @@ const inWords = (directive: Directive): string => {
       return `start ${directive.turn}`
     case "Steer":
       return `steer ${directive.messages.join(" and ")} into ${directive.turn}`
-    case "CallModel":
-      return `call the model for step ${directive.step} of ${directive.turn}`
+    case "CallModel": {
+      const limit = directive.limit === undefined ? "" : ` unless it has ${directive.limit} tokens`
+      return `call the model for step ${directive.step} of ${directive.turn}${limit}`
+    }
+    case "Compact":
+      return `summarise ${directive.turn} up to ${directive.through} as ${directive.reason}`
+    case "LeaveOut":
+      return `leave out by ${directive.event.method}`
     case "RunTool":
       return `run ${directive.call.id} as ${directive.effect}`
     case "QueryTool":
@@ -374,6 +385,130 @@ table("nobody can serve the turn", [
   }
 ])
 
+table("a turn is cancelled before it begins", [
+  { name: "it ends", log: [said("t"), cancelRequested("t")], next: "end t as cancelled" },
+  { name: "and the next one starts", log: [said("t"), said("u"), cancelRequested("t"), ended("t")], next: "start u" },
+  { name: "beside a running one", log: [...asking, said("u"), cancelRequested("u")], next: "end u as cancelled" },
+  { name: "which goes on", log: [...asking, said("u"), cancelRequested("u"), ended("u")], next: "Wait" },
+  {
+    name: "also when nobody can serve it",
+    log: [said("t"), cancelRequested("t")],
+    policy: { hopeless: gone },
+    next: "end t as cancelled"
+  }
+])
+
+/** Room for some 840 characters. */
+const context = { window: 300, compactAt: 0.8, keepTurns: 1, maxTokens: 30, overhead: 0, counts: false }
+const long = "x".repeat(300)
+const full = [...turn("t", long), ...turn("u", long), ...turn("v", long), said("w", long), started("w")]
+const looked = (nth: number, output = long): ReadonlyArray<NewSessionEvent> => [
+  called("t", nth),
+  replied("t", nth, { [`look-${nth}`]: "pure" }),
+  toolCalled("t", nth, `look-${nth}`, "pure"),
+  { ...returned("t", nth, `look-${nth}`), output }
+]
+
+table("the conversation is more than the model takes in", [
+  {
+    name: "not yet",
+    log: [...turn("t", long), said("u", long), started("u")],
+    policy: { context },
+    next: "call the model for step 1 of u"
+  },
+  {
+    name: "the oldest turns are summarised, as many as fit one request",
+    log: full,
+    policy: { context },
+    next: "summarise w up to 6 as window"
+  },
+  { name: "it is being summarised", log: [...full, compacting("w", 6)], policy: { context }, next: "Wait" },
+  {
+    name: "the summary was cut off: it is made again",
+    log: [...full, compacting("w", 11), resumed("w")],
+    policy: { context },
+    next: "summarise w up to 6 as window"
+  },
+  {
+    name: "for the last time: it is done without",
+    log: [...full, compacting("w", 11), resumed("w"), compacting("w", 11), resumed("w")],
+    policy: { context },
+    next: "leave out by turnsDropped"
+  },
+  {
+    name: "it has been summarised",
+    log: [...full, compacting("w", 11), compacted("w", 11, "x")],
+    policy: { context },
+    next: "call the model for step 1 of w"
+  },
+  {
+    name: "what happens is cancelled",
+    log: [...full, compacting("w", 6), cancelRequested("w")],
+    policy: { context },
+    next: "end w as cancelled"
+  },
+  {
+    name: "there are no more turns than are to be kept: as many are kept as there is room for",
+    log: full,
+    policy: { context: { ...context, keepTurns: 9 } },
+    next: "summarise w up to 6 as window"
+  },
+  { name: "nobody says what it takes in", log: full, next: "call the model for step 1 of w" },
+  {
+    name: "the provider can count: it is not asked when there is room for sure",
+    log: [said("u", long), started("u")],
+    policy: { context: { ...context, counts: true } },
+    next: "call the model for step 1 of u"
+  },
+  {
+    name: "the provider can count, and it may be too much",
+    log: full,
+    policy: { context: { ...context, counts: true } },
+    next: "call the model for step 1 of w unless it has 240 tokens"
+  },
+  {
+    name: "it has counted",
+    log: [...full, called("w", 1), measured("w", 1, 250)],
+    policy: { context: { ...context, counts: true } },
+    next: "summarise w up to 11 as window"
+  },
+  {
+    name: "the running turn is: its oldest outputs go",
+    log: [...begun, ...looked(1), ...looked(2), ...looked(3)],
+    policy: { context, maxSteps: 9 },
+    next: "leave out by outputsDropped"
+  },
+  {
+    name: "nothing can go: the model is asked all the same",
+    log: [said("t", long.repeat(5)), started("t")],
+    policy: { context },
+    next: "call the model for step 1 of t"
+  },
+  {
+    name: "the model says so",
+    log: [...full, called("w", 1), overflowed("w", 1)],
+    policy: { context },
+    next: "summarise w up to 6 as overflow"
+  },
+  {
+    name: "the model says so of very little",
+    log: [...begun, called("t", 1), overflowed("t", 1)],
+    policy: { context },
+    next: "end t as failed: context_overflow"
+  },
+  {
+    name: "the model says so again",
+    log: [...full, called("w", 1), overflowed("w", 1), compacted("w", 11, "x"), called("w", 1), overflowed("w", 1)],
+    policy: { context },
+    next: "end w as failed: context_overflow"
+  },
+  {
+    name: "the model says so, and nobody knows what it takes in",
+    log: [...begun, called("t", 1), overflowed("t", 1)],
+    next: "end t as failed: context_overflow"
+  }
+])
+
 describe("what the model reads of a call that was not run", () => {
   const output = (log: ReadonlyArray<NewSessionEvent>) => {
     const directive = next({ log })
@@ -399,7 +534,8 @@ describe("what the model reads of a call that was not run", () => {
 describe("something is under way", () => {
   const isUnderWay = (log: ReadonlyArray<NewSessionEvent>) => underWay(foldAll(empty, log))
 
-  it("while the model is asked or a tool runs", () => {
+  it("while the model is asked, for an answer or a summary, or a tool runs", () => {
+    assert.isTrue(isUnderWay([...full, compacting("w", 6)]))
     assert.isTrue(isUnderWay(asking))
     assert.isTrue(isUnderWay([...calling({ a: "pure" }), toolCalled("t", 1, "a", "pure")]))
   })

@@ -2,9 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { Prompt } from "effect/ai"
+import type { TurnId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { type History, messagesOf } from "../../src/sessions/History.ts"
 import { empty, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
+import { restored } from "../../src/sessions/Window.ts"
 import { comesToRest, happens, make, Step, serve, type World } from "./TurnWorld.ts"
 
 const Steps = Schema.Array(Step).check(Schema.isMaxLength(60))
@@ -62,41 +64,59 @@ const faults = (said: History): ReadonlyArray<string> =>
 
 const isOpen = ({ newest }: History) => idsOf(newest?.message, "tool-call").length > 0
 
+const textsOf = (message: Prompt.MessageEncoded) =>
+  partsOf(message).flatMap((part) => (part.type === "text" ? [part.text] : []))
+
+/** What has been said, without the preface. */
+const saidIn = ({ history }: SessionState) => messagesOf(history).slice(history.preface.length)
+
 /** The people's messages that the state holds: told to the model, and waiting to be. */
-const held = ({ history, turn, waiting }: SessionState): ReadonlyArray<string> => [
-  ...messagesOf(history).flatMap((message) =>
-    message.role === "user" ? partsOf(message).flatMap((part) => (part.type === "text" ? [part.text] : [])) : []
-  ),
-  ...[...waiting, ...(turn?.steering ?? [])].map(({ text }) => text)
+const held = (state: SessionState): ReadonlyArray<string> => [
+  ...saidIn(state).flatMap((message) => (message.role === "user" ? textsOf(message) : [])),
+  ...[...state.waiting, ...(state.turn?.steering ?? []), ...(state.turn?.aside ?? [])].map(({ text }) => text)
 ]
 
 /** A message in short: what was said, which tools were called, which have returned. */
 const lines = (message: Prompt.MessageEncoded): ReadonlyArray<string> =>
   partsOf(message).map((part) => ("text" in part ? part.text : `${part.type} ${"id" in part ? part.id : ""}`))
 
+interface Told {
+  readonly event: number
+  readonly line: string
+}
+
 /** The transcript, read off the log event by event with nothing of the state but lists. */
-const toldIn = (log: ReadonlyArray<NewSessionEvent>): ReadonlyArray<string> => {
-  const told: Array<string> = []
-  let untold: Array<{ readonly seq: number; readonly turn: string; readonly said: ReadonlyArray<string> }> = []
+const toldIn = (log: ReadonlyArray<NewSessionEvent>): ReadonlyArray<Told> => {
+  const told: Array<Told> = []
+  let untold: Array<{ readonly seq: number; turn: string; readonly said: ReadonlyArray<string> }> = []
   let open: Array<{ readonly id: string; returned: boolean }> = []
-  const tell = (joins: (message: (typeof untold)[number]) => boolean) => {
-    told.push(...untold.filter(joins).flatMap(({ said }) => said))
-    untold = untold.filter((message) => !joins(message))
-  }
+  let running: string | undefined
   for (const [index, event] of log.entries()) {
+    const push = (said: ReadonlyArray<string>) => told.push(...said.map((line) => ({ event: index + 1, line })))
+    const tell = (joins: (message: (typeof untold)[number]) => boolean) => {
+      push(untold.filter(joins).flatMap(({ said }) => said))
+      untold = untold.filter((message) => !joins(message))
+    }
     if (event.type === "MessageAccepted") {
       const { preceding = [], text, turn } = event
       untold.push({ seq: index + 1, turn, said: [...preceding.map((prior) => prior.text), text] })
-    } else if (event.type === "TurnStarted" || event.type === "TurnEnded") {
+    } else if (event.type === "TurnStarted") {
+      running = event.turn
       tell(({ turn }) => turn === event.turn)
+    } else if (event.type === "TurnEnded" && running !== undefined && running !== event.turn) {
+      for (const message of untold) if (message.turn === event.turn) message.turn = `${running} afterwards`
+    } else if (event.type === "TurnEnded") {
+      running = undefined
+      tell(({ turn }) => turn === event.turn)
+      tell(({ turn }) => turn === `${event.turn} afterwards`)
     } else if (event.type === "Steered") {
       tell(({ seq }) => event.messages.includes(seq))
     } else if (event.type === "ModelReplied") {
-      told.push(...lines({ role: "assistant", content: event.content }))
+      push(lines({ role: "assistant", content: event.content }))
       open = event.content.flatMap((part) => (part.type === "tool-call" ? [{ id: part.id, returned: false }] : []))
     } else if (event.type === "ToolReturned") {
       for (const call of open) call.returned ||= call.id === event.call
-      if (open.every(({ returned }) => returned)) told.push(...open.splice(0).map(({ id }) => `tool-result ${id}`))
+      if (open.every(({ returned }) => returned)) push(open.splice(0).map(({ id }) => `tool-result ${id}`))
     }
   }
   return told
@@ -109,10 +129,18 @@ describe("in every session", () => {
     if (state.turn === undefined) assert.isFalse(isOpen(state.history), "a turn left a call open")
   })
 
-  law("every accepted message is in the history or waits, exactly once", (world) => {
+  law("every accepted message is in the history, was compacted, or waits, exactly once", (world) => {
     const accepted = of(world, "MessageAccepted").map(({ text }) => text)
     assert.strictEqual(accepted.length, world.said)
-    assert.deepStrictEqual([...held(world.state)].sort(), accepted.sort())
+    const through = world.state.compaction?.through ?? 0
+    const compacted = new Set(toldIn(world.log).flatMap(({ event, line }) => (event <= through ? [line] : [])))
+    const gone = accepted.filter((text) => compacted.has(text))
+    assert.deepStrictEqual([...held(world.state), ...gone].sort(), accepted.sort())
+  })
+
+  law("what is pinned is sent or waits, in full", ({ state }) => {
+    const sent = [...held(state), ...state.history.preface.flatMap(textsOf)].join("\n")
+    for (const { text } of state.pinned) assert.include(sent, text)
   })
 
   law(
@@ -121,6 +149,8 @@ describe("in every session", () => {
       const started = times(of(world, "TurnStarted").map(({ turn }) => turn))
       const ended = times(of(world, "TurnEnded").map(({ turn }) => turn))
       assert.isTrue([...started.values(), ...ended.values()].every((count) => count === 1))
+      const cancelled = new Set(of(world, "CancelRequested").map(({ turn }) => turn))
+      assert.isTrue([...ended.keys()].every((turn) => started.has(turn) || cancelled.has(turn as TurnId)))
       const open = [...started.keys()].filter((turn) => !ended.has(turn))
       assert.deepStrictEqual(open, world.state.turn === undefined ? [] : [world.state.turn.id])
     },
@@ -195,8 +225,48 @@ describe("in every session", () => {
   )
 
   law("the history is what the log says was told to the model and came of it", ({ log, state }) =>
-    assert.deepStrictEqual(messagesOf(state.history).flatMap(lines), toldIn(log))
+    assert.deepStrictEqual(
+      saidIn(state).flatMap(lines),
+      toldIn(log).flatMap(({ event, line }) => (event > (state.compaction?.through ?? 0) ? [line] : []))
+    )
   )
+
+  law("a log is folded from its compactions on to the same as from its beginning", ({ log, state }) => {
+    for (const event of log) {
+      if (event.type !== "Compacted") continue
+      assert.deepStrictEqual(foldAll(restored(event), log.slice(event.through)), state)
+    }
+  })
+
+  law("every compaction leaves out more than the one before, never of the running turn", (world) => {
+    let [through, outputs] = [0, 0]
+    for (const event of of(world, "Compacted")) {
+      assert.isTrue(event.through > through || event.outputs > outputs)
+      assert.isTrue(event.through >= through && event.outputs >= outputs)
+      through = event.through
+      outputs = event.outputs
+      const start = world.log.findIndex((entry) => entry.type === "TurnStarted" && entry.turn === event.turn)
+      assert.isAtMost(through, start)
+      assert.isTrue(through === 0 || world.log[through]?.type === "TurnStarted")
+    }
+  })
+
+  law("what is sent only grows at its end, until something is compacted or pinned", ({ log, prompted, prompts }) => {
+    for (const [index, prompt] of prompts.entries()) {
+      const before = prompts[index - 1]
+      const between = log.slice(prompted[index - 1], prompted[index])
+      const changes = ["Compacted", "Pinned", "Unpinned"]
+      if (before === undefined || between.some(({ type }) => changes.includes(type))) continue
+      assert.deepStrictEqual(messagesOf(prompt).slice(0, messagesOf(before).length), messagesOf(before))
+    }
+  })
+
+  law("a step that is refused for its size is taken once more at most", (world) => {
+    for (const refused of Map.groupBy(of(world, "ContextOverflowed"), ({ turn }) => turn).values()) {
+      const steps = times(refused.map(({ step }) => String(step)))
+      assert.isTrue([...steps.values()].every((count) => count <= 2))
+    }
+  })
 
   law("the model's replies to a turn are its steps, from 1 on without gaps", (world) => {
     for (const replies of Map.groupBy(of(world, "ModelReplied"), ({ turn }) => turn).values()) {

@@ -11,8 +11,10 @@ import { type Policy, underWay } from "../../src/agents/TurnStep.ts"
 import { AgentConfig } from "../../src/config/AgentConfig.ts"
 import { SessionId, TurnId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
+import { noteOf, summarised, withoutSummary } from "../../src/sessions/Compaction.ts"
+import { merge } from "../../src/sessions/NoteChange.ts"
 import { empty, fold, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
-import { contentOf, main, replied, returned } from "../support/TurnEvents.ts"
+import { contentOf, main, replied, returned, usage } from "../support/TurnEvents.ts"
 
 /** Tools are named after what the policy says of them; `risky` asks, `missing` is refused. */
 const ToolName = Schema.Literals(["pure", "idempotent", "queryable", "unsafe", "risky", "missing"])
@@ -30,7 +32,12 @@ export const Happening = Schema.Union([
     outcome: Schema.Literals(["succeeded", "failed"])
   }),
   Schema.TaggedStruct("Settle", { verdict: Schema.Literals(["allow", "allowAlways", "deny", "expired"]) }),
-  Schema.TaggedStruct("Cancel", {}),
+  Schema.TaggedStruct("Cancel", { waiting: Schema.Boolean }),
+  Schema.TaggedStruct("Overflow", {}),
+  Schema.TaggedStruct("Measure", {}),
+  Schema.TaggedStruct("Summarise", { how: Schema.Literals(["facts", "nothing", "too much", "not at all"]) }),
+  Schema.TaggedStruct("Pin", { which: Schema.Literals([0, 1, 2, 3]) }),
+  Schema.TaggedStruct("Unpin", {}),
   Schema.TaggedStruct("LateReport", {}),
   Schema.TaggedStruct("Crash", {})
 ])
@@ -42,6 +49,8 @@ export const Step = Schema.Struct({ happening: Happening, served: Schema.Literal
 export const policy: Policy = {
   maxSteps: 5,
   maxResumes: 2,
+  // Room for some ten messages.
+  context: { window: 120, compactAt: 0.8, keepTurns: 1, maxTokens: 20, overhead: 30, counts: true },
   judge: (tool) => {
     if (tool === "missing") return { _tag: "Refuse", reason: "there is no such tool" }
     if (tool === "risky") return { _tag: "Ask", effect: "unsafe", summary: "something risky" }
@@ -63,10 +72,21 @@ export interface World {
   readonly old: Array<NewSessionEvent>
   /** The history the model was last sent, each time it was. */
   readonly prompts: Array<SessionState["history"]>
+  /** How long the log was each time. */
+  readonly prompted: Array<number>
   said: number
 }
 
-export const make = (): World => ({ log: [], state: empty, acts: [], reports: [], old: [], prompts: [], said: 0 })
+export const make = (): World => ({
+  log: [],
+  state: empty,
+  acts: [],
+  reports: [],
+  old: [],
+  prompts: [],
+  prompted: [],
+  said: 0
+})
 
 const append = (world: World, events: ReadonlyArray<NewSessionEvent>) => {
   for (const event of events) {
@@ -84,7 +104,10 @@ export const serve = (world: World): boolean => {
   world.reports = []
   append(world, events)
   world.acts = rest === "Ended" ? [] : [...world.acts, ...acts]
-  if (acts.some((act) => act._tag === "CallModel")) world.prompts.push(world.state.history)
+  if (acts.some((act) => act._tag === "CallModel")) {
+    world.prompts.push(world.state.history)
+    world.prompted.push(world.log.length)
+  }
   return events.length > 0
 }
 
@@ -111,7 +134,42 @@ const reply = (world: World, { calls, reason, text }: Extract<Happening, { reado
   if (act === undefined) return
   const named = Object.fromEntries(calls.map((tool, index) => [`call-${act.step}-${index}`, tool]))
   const content = [...contentOf(text ? "so it is" : ""), ...contentOf(named)]
-  end(world, act, { ...replied(act.turn, act.step, "", reason), content })
+  const input = Math.ceil(world.state.history.size / 3)
+  end(world, act, { ...replied(act.turn, act.step, "", reason), content, usage: usageOf(input, 10) })
+}
+
+const usageOf = (input: number, output: number) => ({
+  inputTokens: { ...usage.inputTokens, total: input },
+  outputTokens: { ...usage.outputTokens, total: output }
+})
+
+const notes = { facts: ["so it is"], nothing: [], "too much": ["so it is, again and again. ".repeat(100)] }
+
+/** What the model makes of the older turns, or what is made of them without it. */
+const summarise = (world: World, { how }: Extract<Happening, { readonly _tag: "Summarise" }>) => {
+  const act = world.acts.find((candidate) => candidate._tag === "Compact")
+  if (act === undefined) return
+  const { limits, state } = act
+  const note = how === "not at all" ? undefined : merge(noteOf(state), { add: { facts: notes[how] } })
+  const event = note === undefined ? undefined : summarised(state, limits, act, note, {})
+  end(world, act, event ?? withoutSummary(state, limits, act, how))
+}
+
+/** Pins one of the last things said, as far as it is known to the model or waits. */
+const pin = (world: World, which: number) => {
+  const messages = world.log.flatMap((event, index) =>
+    event.type === "MessageAccepted" ? [{ event: index + 1, role: "user" as const, text: event.text }] : []
+  )
+  const chosen = messages.at(-1 - which)
+  if (chosen !== undefined) append(world, [{ type: "Pinned", pin: chosen }])
+}
+
+const isToolAct = (act: Act) => act._tag === "RunTool" || act._tag === "QueryTool"
+
+const cancelWaiting = (world: World) => {
+  const [message] = world.state.waiting
+  if (message === undefined) return
+  append(world, [{ type: "CancelRequested", turn: message.turn, reason: "stop" }])
 }
 
 const settle = (world: World, verdict: "allow" | "allowAlways" | "deny" | "expired") => {
@@ -142,13 +200,32 @@ export const happens = (world: World, happening: Happening): void => {
       return
     }
     case "Return": {
-      const act = world.acts.filter((candidate) => candidate._tag !== "CallModel")[happening.which]
+      const act = world.acts.filter(isToolAct)[happening.which]
       if (act !== undefined) end(world, act, returned(act.turn.id, act.turn.step, act.call.id, happening.outcome))
       return
     }
     case "Settle":
       return settle(world, happening.verdict)
+    case "Overflow": {
+      const act = world.acts.find((candidate) => candidate._tag === "CallModel")
+      if (act === undefined) return
+      return end(world, act, { type: "ContextOverflowed", turn: act.turn, step: act.step, detail: "too much" })
+    }
+    case "Measure": {
+      const act = world.acts.find((candidate) => candidate._tag === "CallModel")
+      if (act?.limit === undefined) return
+      return end(world, act, { type: "ContextMeasured", turn: act.turn, step: act.step, tokens: act.limit })
+    }
+    case "Summarise":
+      return summarise(world, happening)
+    case "Pin":
+      return pin(world, happening.which)
+    case "Unpin": {
+      const [pinned] = world.state.pinned
+      return pinned === undefined ? undefined : append(world, [{ type: "Unpinned", event: pinned.event }])
+    }
     case "Cancel":
+      if (happening.waiting) return cancelWaiting(world)
       if (turn === undefined || turn.cancelling !== undefined) return
       return append(world, [{ type: "CancelRequested", turn: turn.id, reason: "stop" }])
     case "LateReport":
@@ -167,6 +244,7 @@ export const comesToRest = (world: World): boolean => {
     if (world.acts.length === 0 && !asked) return world.state.turn === undefined && world.state.waiting.length === 0
     happens(world, { _tag: "Settle", verdict: "allow" })
     happens(world, { _tag: "Return", which: 0, outcome: "succeeded" })
+    happens(world, { _tag: "Summarise", how: "facts" })
     happens(world, { _tag: "Reply", text: true, calls: [], reason: "stop" })
   }
   return false

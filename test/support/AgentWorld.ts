@@ -35,6 +35,8 @@ export interface WorldOptions {
   /** Agents by name, with what their files say beside the model and the instructions; one `main` if not given. */
   readonly agents?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly limits?: Readonly<Record<string, number>>
+  /** The real one if not given. */
+  readonly runner?: TurnRunner["Service"]
   /** In memory if not given. */
   readonly store?: Layer.Layer<SessionStore, StoreUnavailable>
 }
@@ -65,6 +67,9 @@ const tenantOf = ({ agents = { main: {} }, limits = {}, tools = [] }: WorldOptio
   return { id: tenantId, definition: { id: tenantId, config, agents: new Map(definitions) }, generation: 1, folder: "" }
 }
 
+const runnerOf = ({ runner }: WorldOptions) =>
+  runner === undefined ? TurnRunner.layer : Layer.succeed(TurnRunner, runner)
+
 const treeOf = (options: WorldOptions) =>
   Subtree.make(tenantId, { intensity: { restarts: 10, within: "1 minute" } }).pipe(
     Subtree.child("tenant", Layer.succeed(Tenant, tenantOf(options))),
@@ -76,7 +81,7 @@ const treeOf = (options: WorldOptions) =>
     ),
     Subtree.child("tools", Layer.provideMerge(ToolRuns.layer, Toolbox.layerOf(options.tools ?? []))),
     Subtree.child("agents", AgentSupervisor.layer),
-    Subtree.child("sessions", Layer.provide(LocalDirectory.layer, TurnRunner.layer)),
+    Subtree.child("sessions", Layer.provide(LocalDirectory.layer, runnerOf(options))),
     Subtree.child("approvals", SessionApprovals.layer)
   )
 

@@ -2,15 +2,17 @@
  * A stand-in for the Messages API: a real HTTP server on 127.0.0.1 that gives scripted answers, one per request.
  *
  * Answers can be recorded streams or built here, arrive in chunks of any size, wait for a gate, break off or fall
- * silent. Every request is kept, with how its connection ended. The server and its connections end with the scope.
+ * silent. Every request is kept, with how its connection ended. The server and its connections end with the scope, which
+ * fails when a request broke a rule of the Messages API: it was answered with what is wrong with it.
  */
 import { existsSync, readFileSync } from "node:fs"
 import type * as Http from "node:http"
 import { Readable } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import { fileURLToPath } from "node:url"
-import { Deferred, Effect, FiberSet, type Latch, Queue, type Scope } from "effect"
+import { Deferred, Effect, FiberSet, type Latch, Queue, type Scope, Stream } from "effect"
 import { listening } from "./ListeningServer.ts"
+import { violations } from "./MessagesRules.ts"
 
 /** Where recorded answers are, when they are. */
 export const fixtures = fileURLToPath(new URL("../../../shared/fixtures/anthropic/", import.meta.url))
@@ -26,6 +28,10 @@ export interface Answer {
   readonly gate?: Latch.Latch
   /** Opened by the test after the body, before it is ended. */
   readonly ending?: Latch.Latch
+  /** Done when the request is there, or after so many bytes of the body; then nothing more is said. */
+  readonly interruption?: { readonly after: "request" | number; readonly act: Effect.Effect<unknown> }
+  /** Written after the body for as long as somebody reads it. */
+  readonly rest?: Stream.Stream<string>
   /** What becomes of the connection after the body: ended in order, torn down, or left open and silent. */
   readonly after: "end" | "cut" | "hang"
 }
@@ -43,10 +49,19 @@ export interface Recorded {
 
 export interface AnthropicServer {
   readonly url: string
-  /** All requests so far, oldest first. */
+  /** All requests for an answer so far, oldest first. */
   readonly requests: ReadonlyArray<Recorded>
-  /** The next request that nobody has taken yet; waits for it. */
+  /** The next of them that nobody has taken yet; waits for it. */
   readonly next: Effect.Effect<Recorded>
+  /** All requests to count tokens so far, oldest first; they use up no answer. */
+  readonly counts: ReadonlyArray<Recorded>
+  /** The next of these that nobody has taken yet; waits for it. */
+  readonly nextCount: Effect.Effect<Recorded>
+}
+
+/** How requests to count tokens are answered; by default with a token for every four characters of the body. */
+export interface Counting {
+  readonly count?: (request: Recorded, index: number) => Answer
 }
 
 export type Event = Readonly<Record<string, unknown>> & { readonly type: string }
@@ -136,14 +151,38 @@ export const reply = (options: Reply): ReadonlyArray<Event> => {
   ]
 }
 
+/** A number of tokens, as the API words it. */
+export const counted = (tokens: number): Answer => answer(200, { input_tokens: tokens })
+
+const estimated = ({ body }: Recorded): Answer => counted(Math.ceil(JSON.stringify(body).length / 4))
+
 /** Starts the server. A list is used up in order, then every request gets a 500 that says so. */
 export const make = Effect.fnUntraced(function* (
-  answers: ReadonlyArray<Answer> | ((request: Recorded, index: number) => Answer)
+  answers: ReadonlyArray<Answer> | ((request: Recorded, index: number) => Answer),
+  { count = estimated }: Counting = {}
 ): Effect.fn.Return<AnthropicServer, never, Scope.Scope> {
   const requests: Array<Recorded> = []
   const arrivals = yield* Queue.unbounded<Recorded>()
+  const counts: Array<Recorded> = []
+  const countArrivals = yield* Queue.unbounded<Recorded>()
   const run = yield* FiberSet.makeRuntime()
+  const broken: Array<string> = []
   const exhausted = failure(500, "api_error", "the test has no answer left")
+
+  yield* Effect.addFinalizer(() =>
+    broken.length === 0 ? Effect.void : Effect.die(new Error(`the Messages API refuses: ${broken.join("; ")}`))
+  )
+
+  const answerTo = (recorded: Recorded): Answer => {
+    const counting = recorded.path.endsWith("/count_tokens")
+    const index = (counting ? counts : requests).push(recorded) - 1
+    const path = recorded.path.split("?")[0]
+    const wrong = recorded.path.startsWith("/v1/messages") ? violations(recorded.body, path) : []
+    broken.push(...wrong)
+    if (wrong.length > 0) return failure(400, "invalid_request_error", wrong.join("; "))
+    if (counting) return count(recorded, index)
+    return typeof answers === "function" ? answers(recorded, index) : (answers[index] ?? exhausted)
+  }
 
   const serve = Effect.fnUntraced(function* (request: Http.IncomingMessage, response: Http.ServerResponse) {
     const ended = yield* Deferred.make<"delivered" | "abandoned">()
@@ -154,26 +193,34 @@ export const make = Effect.fnUntraced(function* (
     const { headers, method = "", url = "" } = request
     const port = request.socket.remotePort
     const recorded = { method, path: url, headers, body: parse(text.join("")), port, ended }
-    const index = requests.push(recorded) - 1
-    yield* Queue.offer(arrivals, recorded)
-    const given = typeof answers === "function" ? answers(recorded, index) : (answers[index] ?? exhausted)
+    const given = answerTo(recorded)
+    yield* Queue.offer(url.endsWith("/count_tokens") ? countArrivals : arrivals, recorded)
     if (given.gate !== undefined) yield* given.gate.await
-    if (given.status !== 0) yield* send(response, given)
+    if (given.interruption?.after === "request") yield* given.interruption.act
+    else if (given.status !== 0) yield* send(response, given)
   })
 
   const url = yield* listening((request, response) => run(serve(request, response)))
-  return { url, requests, next: Queue.take(arrivals) }
+  return { url, requests, next: Queue.take(arrivals), counts, nextCount: Queue.take(countArrivals) }
 })
 
 const parse = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))
 
-const send = Effect.fnUntraced(function* (response: Http.ServerResponse, given: Answer) {
+const send = Effect.fnUntraced(function* (response: Http.ServerResponse, whole: Answer) {
+  const { after: until, act } = whole.interruption ?? {}
+  const given: Answer =
+    typeof until === "number" ? { ...whole, body: whole.body.subarray(0, until), after: "hang" } : whole
   const delivered = yield* Effect.exit(
     Effect.tryPromise(() => {
       response.writeHead(given.status, given.headers).flushHeaders()
       return pipeline(Readable.from(pieces(given)), response, { end: false })
     })
   )
+  if (act !== undefined) yield* act
+  if (given.rest !== undefined) {
+    const read = Stream.takeWhile(given.rest, () => !response.destroyed)
+    yield* Stream.runForEach(read, (text) => Effect.sync(() => response.write(text)))
+  }
   if (given.ending !== undefined) yield* given.ending.await
   if (delivered._tag === "Failure" || given.after === "hang") return
   if (given.after === "end") response.end()

@@ -10,6 +10,20 @@ import { ProviderError, type ProviderFault } from "../../src/providers/ProviderE
 
 export type Reply = Stream.Stream<ProviderPart, ProviderError>
 
+/** A model that makes up its answer when it is asked. */
+export const answering = (
+  answer: (request: ProviderRequest) => Reply,
+  more: Partial<Pick<Provider["Service"], "count" | "name">> = {}
+): FakeProvider => {
+  const requests: Array<ProviderRequest> = []
+  const stream = (request: ProviderRequest) =>
+    Stream.suspend(() => {
+      requests.push(request)
+      return answer(request)
+    })
+  return { requests, service: { name: "fake", models: ["model"], stream, ...more } }
+}
+
 export interface FakeProvider {
   readonly service: Provider["Service"]
   readonly requests: Array<ProviderRequest>
@@ -76,6 +90,15 @@ export const words = (said: string): Reply =>
 /** A whole answer. */
 export const text = (said: string, reason: Response.FinishReason = "stop"): Reply =>
   Stream.concat(words(said), Stream.succeed(finish(reason)))
+
+/** A whole answer, and what it is said to have taken. */
+export const counted = (said: string, input: number, output: number): Reply => {
+  const usage = new Response.Usage({
+    inputTokens: { uncached: input, total: input, cacheRead: 0, cacheWrite: 0 },
+    outputTokens: { total: output, text: output, reasoning: 0 }
+  })
+  return Stream.concat(words(said), Stream.succeed(Response.makePart("finish", { reason: "stop", usage })))
+}
 
 /** Tools to be called, by the ids of the calls. */
 export const calls = (named: Readonly<Record<string, { readonly tool: string; readonly text: string }>>): Reply =>

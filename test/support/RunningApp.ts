@@ -11,12 +11,15 @@ import { HttpServer } from "effect/http"
 import * as App from "../../src/app/App.ts"
 import * as DataFolder from "../../src/app/DataFolder.ts"
 import { known } from "../../src/app/Known.ts"
+import { Tools } from "../../src/app/ToolsLayer.ts"
 import { load } from "../../src/config/ConfigLoader.ts"
 import { TenantId } from "../../src/domain/Ids.ts"
 import { SessionEvent } from "../../src/domain/SessionEvent.ts"
 import { Drain } from "../../src/kernel/Drain.ts"
 import type { Supervisor } from "../../src/kernel/Supervisor.ts"
 import { Tenants, type TenantServices } from "../../src/tenants/Tenants.ts"
+import type { Tool } from "../../src/tools/Tool.ts"
+import { Toolbox } from "../../src/tools/Toolbox.ts"
 
 /** The text of each file by its path in the config folder. */
 export type Files = Readonly<Record<string, string>>
@@ -28,6 +31,8 @@ export interface RunningAppOptions {
   readonly data?: string
   /** What `FIBERCLAW_ADMIN_TOKEN` and placeholders in files are taken from. */
   readonly env?: Readonly<Record<string, string>>
+  /** The tools of a tenant, given its folder, in place of those the service has by itself. */
+  readonly tools?: (folder: string) => ReadonlyArray<Tool>
 }
 
 export const tenantYaml = "name: Somebody\nproviders:\n  demo: { kind: scripted }\n"
@@ -130,13 +135,18 @@ export const writeFiles = Effect.fnUntraced(function* (files: Files) {
 export const start = Effect.fnUntraced(
   function* (options: RunningAppOptions) {
     const fs = yield* FileSystem.FileSystem
-    const config = yield* load(yield* writeFiles({ ...minimal, ...options.files }), options.env ?? {}, known)
+    const tools = options.tools?.("").map(({ name }) => name) ?? known.tools
+    const files = yield* writeFiles({ ...minimal, ...options.files })
+    const config = yield* load(files, options.env ?? {}, { ...known, tools })
     const data = options.data ?? (yield* fs.makeTempDirectoryScoped({ prefix: "fiberclaw-data-" }))
     yield* DataFolder.prepare(data)
     const set = Option.fromUndefinedOr(options.env?.["FIBERCLAW_ADMIN_TOKEN"])
     const drain = yield* Drain
     const service = { ...config.service, http: { ...config.service.http, port: 0 } }
-    const running = yield* App.start({ config, service, folder: data, admin: Option.map(set, Redacted.make) })
+    const starting = App.start({ config, service, folder: data, admin: Option.map(set, Redacted.make) })
+    const running = yield* options.tools === undefined
+      ? starting
+      : Effect.provideService(starting, Tools, bringing(options.tools))
     const services = yield* running.services
     const { address } = Context.get(services, HttpServer.HttpServer)
     // A server that was started anew listens on another port.
@@ -151,6 +161,8 @@ export const start = Effect.fnUntraced(
   Effect.orDie,
   Effect.provide(Layer.mergeAll(NodeServices.layer, Drain.layer, Logger.layer([])))
 )
+
+const bringing = (tools: (folder: string) => ReadonlyArray<Tool>) => (folder: string) => Toolbox.layerOf(tools(folder))
 
 const within =
   (tenants: Tenants["Service"]): RunningApp["Service"]["within"] =>

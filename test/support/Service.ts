@@ -64,7 +64,7 @@ export interface Place {
 /** The configuration that comes with the project. */
 export const exampleConfig = fileURLToPath(new URL("../../config", import.meta.url))
 
-const program = fileURLToPath(new URL("../../scripts/fiberclaw.js", import.meta.url))
+const fiberclaw: Program = { file: fileURLToPath(new URL("../../scripts/fiberclaw.js", import.meta.url)) }
 
 /** A folder of the test's own, removed with its scope even while a command in it is still being ended. */
 export const folder = Effect.acquireRelease(
@@ -88,17 +88,23 @@ export const writeFiles = (into: string, files: Readonly<Record<string, string>>
   }
 }
 
+/** Another program in place of `fiberclaw`, which takes the same arguments and says the same when it is ready. */
+export interface Program {
+  readonly file: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Starts the process and waits for nothing. */
-export const launch = Effect.fnUntraced(function* (place: Place, port = 0) {
+export const launch = Effect.fnUntraced(function* (place: Place, port = 0, program?: Program) {
   return yield* Effect.acquireRelease(
-    Effect.sync(() => watch(spawnService(place, port))),
+    Effect.sync(() => watch(spawnService(place, port, program))),
     (running) => running.kill("SIGKILL")
   )
 })
 
 /** Starts the service and waits until it is ready. */
-export const start = Effect.fnUntraced(function* (place: Place) {
-  const running = yield* launch(place)
+export const start = Effect.fnUntraced(function* (place: Place, program?: Program) {
+  const running = yield* launch(place, 0, program)
   const { pid, url } = decodeReady(yield* running.logged("service ready"))
   const token = yield* Effect.sync(() => readFileSync(join(place.data, "admin.token"), "utf8").trim())
   const service: Service = { ...running, place, url, pid, token }
@@ -108,9 +114,9 @@ export const start = Effect.fnUntraced(function* (place: Place) {
 const decodeReady = Schema.decodeUnknownSync(Schema.Struct({ url: Schema.String, pid: Schema.Int }))
 
 /** Nothing of the environment of the tests reaches the service but what every program needs. */
-const spawnService = ({ config, data }: Place, port: number): ChildProcess =>
-  spawn(process.execPath, [program, "serve", "--config", config, "--data", data, "--port", String(port)], {
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"] },
+const spawnService = ({ config, data }: Place, port: number, { env, file }: Program = fiberclaw): ChildProcess =>
+  spawn(process.execPath, [file, "serve", "--config", config, "--data", data, "--port", String(port)], {
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
     stdio: ["ignore", "pipe", "pipe"]
   })
 

@@ -2,6 +2,7 @@
 import type { Response } from "effect/ai"
 import type { Settlement } from "../../src/domain/Approval.ts"
 import { AgentId, ApprovalId, CallId, TurnId } from "../../src/domain/Ids.ts"
+import { blank } from "../../src/domain/Note.ts"
 import type { PriorMessage } from "../../src/domain/PriorMessage.ts"
 import type { NewSessionEvent, NewSessionEventOf } from "../../src/domain/SessionEvent.ts"
 import type { EffectClass } from "../../src/domain/ToolEffect.ts"
@@ -119,6 +120,63 @@ export const steered = (turn: string, ...messages: ReadonlyArray<number>): NewSe
   turn: TurnId.make(turn),
   messages
 })
+
+export const overflowed = (turn: string, step: number): NewSessionEvent => ({
+  type: "ContextOverflowed",
+  turn: TurnId.make(turn),
+  step,
+  detail: "prompt is too long"
+})
+
+export const measured = (turn: string, step: number, tokens: number): NewSessionEvent => ({
+  type: "ContextMeasured",
+  turn: TurnId.make(turn),
+  step,
+  tokens
+})
+
+export const compacting = (turn: string, through: number): NewSessionEvent => ({
+  type: "CompactionStarted",
+  turn: TurnId.make(turn),
+  reason: "window",
+  through
+})
+
+/** A summary of everything up to event `through`, as one fact. */
+export const compacted = (
+  turn: string,
+  through: number,
+  fact: string,
+  more: Partial<NewSessionEventOf<"Compacted">> = {}
+): NewSessionEventOf<"Compacted"> => ({
+  type: "Compacted",
+  turn: TurnId.make(turn),
+  reason: "window",
+  method: "summarised",
+  through,
+  outputs: 0,
+  note: { ...blank, facts: [fact] },
+  carried: { agent: main, waiting: [], allowed: [], pinned: [], settings: {} },
+  before: 100,
+  after: 10,
+  ...more
+})
+
+export const pinned = (event: number, text: string): NewSessionEventOf<"Pinned"> => ({
+  type: "Pinned",
+  pin: { event, role: "user", text }
+})
+
+export const unpinned = (event: number): NewSessionEvent => ({ type: "Unpinned", event })
+
+/** A whole turn of five events: a message, and a text in answer to it. */
+export const turn = (name: string, text = "hello", answer = "hi"): ReadonlyArray<NewSessionEvent> => [
+  said(name, text),
+  started(name),
+  called(name, 1),
+  replied(name, 1, answer),
+  ended(name)
+]
 
 export const cancelRequested = (turn: string): NewSessionEvent => ({
   type: "CancelRequested",
