@@ -18,6 +18,7 @@ const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["adapter", "api", "cluster"], //           adapter: providers/anthropic, tools/exec, sessions/sql, …
   ["door"], //                                the way into a tenant, which names everything a tenant has
   ["agents"], //                              the heart
+  ["upkeep"], //                              examines, backs up and restores what the service keeps
   ["contract"], //                            the root files of the folders below
   ["telemetry", "threads"],
   ["domain"]
@@ -42,7 +43,8 @@ const kernelUsers = [
   "tenants",
   "approvals",
   "telemetry",
-  "threads"
+  "threads",
+  "upkeep"
 ]
 
 /** The only rooms that reach deeper than another folder's root. */
@@ -85,6 +87,7 @@ const packages: Readonly<Record<string, ReadonlyArray<string>>> = {
     "cluster",
     "agents",
     "contract",
+    "upkeep",
     "telemetry",
     "threads"
   ]

@@ -15,6 +15,7 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
+import { mostImportBytes } from "./SessionSchemas.ts"
 
 export interface GuardOptions {
   /** Host names the service answers to beside loopback names and addresses. */
@@ -85,14 +86,24 @@ export const isCrossSite = (method: string, headers: Headers): boolean => {
   return parsed?.host.toLowerCase() !== headers["host"]?.toLowerCase()
 }
 
-const refusal = (method: string, headers: Headers, { hosts, maxBodyBytes }: GuardOptions): Refusal | undefined => {
+/** A session that is imported is read as it comes, and may be larger than what is held in memory whole. */
+const isImport = (method: string, url: string): boolean =>
+  method === "POST" && /^\/api\/v1\/tenants\/[^/?]+\/sessions\/[^/?]+\/import(\?|$)/.test(url)
+
+const refusal = (
+  method: string,
+  url: string,
+  headers: Headers,
+  { hosts, maxBodyBytes }: GuardOptions
+): Refusal | undefined => {
   if (!isOurHost(headers["host"], hosts)) {
     return { status: 403, detail: `this service does not answer to the host ${headers["host"] ?? "(none)"}` }
   }
   if (isCrossSite(method, headers)) return { status: 403, detail: "requests from pages of other sites are refused" }
   const length = Number(headers["content-length"] ?? 0)
-  return length > maxBodyBytes
-    ? { status: 413, detail: `the request body has ${length} bytes, and at most ${maxBodyBytes} are taken` }
+  const most = isImport(method, url) ? mostImportBytes : maxBodyBytes
+  return length > most
+    ? { status: 413, detail: `the request body has ${length} bytes, and at most ${most} are taken` }
     : undefined
 }
 
@@ -106,8 +117,8 @@ export const guard = <E, R>(
     Effect.map(explained),
     Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(options.maxBodyBytes))
   )
-  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method }) => {
-    const refused = refusal(method, headers, options)
+  return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) => {
+    const refused = refusal(method, url, headers, options)
     return refused === undefined ? answered : Effect.succeed(problem(refused.status, refused.detail))
   })
 }

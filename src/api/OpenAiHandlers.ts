@@ -24,7 +24,8 @@ import type { ChatRequest } from "./OpenAiApi.ts"
 import { type Answering, completion, failure, gather, messagesOf, nothingYet, refusalOf } from "./OpenAiCodec.ts"
 import { type Answer, answerFrames } from "./OpenAiStream.ts"
 import { BadRequest, NotFound } from "./Problems.ts"
-import { accept, untilClosing } from "./SessionHandlers.ts"
+import { untilClosing } from "./SessionFollowing.ts"
+import { accept } from "./SessionHandlers.ts"
 
 interface ChatInput {
   readonly payload: ChatRequest

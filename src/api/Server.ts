@@ -6,6 +6,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import { Authorization } from "./Access.ts"
 import { Api } from "./Api.ts"
+import { BackupsHandlers } from "./BackupsHandlers.ts"
 import * as Description from "./Description.ts"
 import { type GuardOptions, guard } from "./Guard.ts"
 import { underV1 } from "./OpenAiErrors.ts"
@@ -17,7 +18,7 @@ import * as Turnstile from "./Turnstile.ts"
 import * as Validation from "./Validation.ts"
 
 const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), Description.layer).pipe(
-  Layer.provide([SystemHandlers, OperationsHandlers, TenantHandlers, SessionHandlers, OpenAiHandlers]),
+  Layer.provide([SystemHandlers, OperationsHandlers, TenantHandlers, SessionHandlers, BackupsHandlers, OpenAiHandlers]),
   Layer.provide(Validation.layer),
   Layer.provide(Authorization.layer)
 )

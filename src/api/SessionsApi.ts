@@ -1,50 +1,69 @@
-/** Conversations: say something, read the log, follow it live, stop a turn. */
+/**
+ * Conversations: find them, say something, read the log, follow it live, stop a turn; name, fork, pin, delete, carry away
+ * and bring in.
+ */
 import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as OpenApi from "effect/http-api/OpenApi"
 import { AgentId, SessionId, TenantId, TurnId } from "../domain/Ids.ts"
 import { SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"
-import { TextDelta } from "../telemetry/Signals.ts"
 import { Authorization } from "./Access.ts"
 import { BadRequest, Conflict, LimitReached, tenantProblems } from "./Problems.ts"
+import {
+  AcceptedMessage,
+  FollowedEvent,
+  ForkRequest,
+  mostImportBytes,
+  NewMessage,
+  PinRequest,
+  SearchResult,
+  SessionChange,
+  wellFormed
+} from "./SessionSchemas.ts"
 
 const inSession = { tenant: TenantId, session: SessionId }
 
-/** A database keeps half a surrogate pair as another character, and would not find it again. */
-const wellFormed = Schema.makeFilter((text: string) => text.isWellFormed() || "Expected text without half characters")
-
-const NewMessage = Schema.Struct({
-  agent: Schema.optionalKey(AgentId),
-  text: Schema.NonEmptyString,
-  externalId: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255), wellFormed))
-}).annotate({ identifier: "NewMessage" })
-
-const AcceptedMessage = Schema.Struct({ session: SessionId, turn: TurnId, seq: Schema.Int })
-  .annotate({ identifier: "AcceptedMessage" })
-  .pipe(HttpApiSchema.status(202))
-
-/**
- * One entry of the followed log: an event of the log, whose `id` is its sequence number, or live text, which has
- * no id and is not in the log.
- */
-const FollowedEvent = Schema.Struct({
-  id: Schema.optional(Schema.String),
-  event: Schema.String,
-  data: Schema.fromJsonString(Schema.Union([SessionEvent, TextDelta]))
-})
-
 const whole = (minimum: number, maximum: number) =>
   Schema.FiniteFromString.check(Schema.isInt(), Schema.isBetween({ minimum, maximum }))
+
+const Words = Schema.NonEmptyString.check(Schema.isMaxLength(1000), wellFormed)
 
 export class SessionsApi extends HttpApiGroup.make("sessions")
   .add(
     HttpApiEndpoint.get("sessions", "/", {
       params: { tenant: TenantId },
-      query: { after: Schema.optionalKey(SessionId), limit: Schema.optionalKey(whole(1, 1000)) },
-      success: Schema.Struct({ sessions: Schema.Array(SessionSummary), next: Schema.optionalKey(SessionId) }),
+      query: {
+        order: Schema.optionalKey(Schema.Literals(["id", "recent"])),
+        after: Schema.optionalKey(Words),
+        limit: Schema.optionalKey(whole(1, 1000)),
+        agent: Schema.optionalKey(AgentId),
+        named: Schema.optionalKey(Words)
+      },
+      success: Schema.Struct({ sessions: Schema.Array(SessionSummary), next: Schema.optionalKey(Schema.String) }),
       error: tenantProblems
-    }),
+    }).annotate(
+      OpenApi.Description,
+      "Sessions by id, or with `order=recent` the one that was written to last first; of one agent, or with `named` as " +
+        "part of their id or name. `next` is the `after` of the next page."
+    ),
+    HttpApiEndpoint.get("search", "/-/search", {
+      params: { tenant: TenantId },
+      query: {
+        q: Words,
+        session: Schema.optionalKey(SessionId),
+        agent: Schema.optionalKey(AgentId),
+        skip: Schema.optionalKey(whole(0, 100_000)),
+        limit: Schema.optionalKey(whole(1, 100))
+      },
+      success: SearchResult,
+      error: tenantProblems
+    }).annotate(
+      OpenApi.Description,
+      "What was said in sessions, by people, models and tools, that holds every word of `q`, the best match first. " +
+        "`next` is the `skip` of the next page. (No session is called `-`: ids begin with a letter or a digit.)"
+    ),
     HttpApiEndpoint.get("session", "/:session", {
       params: inSession,
       success: SessionSummary,
@@ -72,6 +91,72 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
     HttpApiEndpoint.post("cancel", "/:session/cancel", {
       params: inSession,
       success: Schema.Struct({ cancelled: Schema.NullOr(TurnId) }),
+      error: tenantProblems
+    }),
+    HttpApiEndpoint.patch("change", "/:session", {
+      params: inSession,
+      payload: SessionChange,
+      success: SessionSummary,
+      error: [...tenantProblems, BadRequest]
+    }).annotate(
+      OpenApi.Description,
+      "Names a session or gives it settings of its own, which hold from the next turn on (`midTurn` at once). Null takes " +
+        "away, and what is not named stays."
+    ),
+    HttpApiEndpoint.post("fork", "/:session/fork", {
+      params: inSession,
+      payload: ForkRequest,
+      success: SessionSummary.pipe(HttpApiSchema.status(201)),
+      error: [...tenantProblems, BadRequest, Conflict, LimitReached]
+    }).annotate(
+      OpenApi.Description,
+      "Copies the log up to event `at` into a new session, called `session` or given a name of its own. A turn that is open " +
+        "there ends as cancelled in the copy; the original is not disturbed."
+    ),
+    HttpApiEndpoint.delete("remove", "/:session", {
+      params: inSession,
+      success: HttpApiSchema.NoContent,
+      error: tenantProblems
+    }).annotate(
+      OpenApi.Description,
+      "Deletes a session for good, when what runs in it has been cancelled. Needs the role operator."
+    ),
+    HttpApiEndpoint.get("export", "/:session/export", {
+      params: inSession,
+      success: HttpApiSchema.StreamUint8Array({ contentType: "application/x-ndjson" }),
+      error: tenantProblems
+    }).annotate(
+      OpenApi.Description,
+      "The session as JSON Lines: a header, then every event as `events` shows it. A log that cannot be told whole " +
+        "breaks the connection off."
+    ),
+    HttpApiEndpoint.post("import", "/:session/import", {
+      params: inSession,
+      query: { agent: Schema.optionalKey(AgentId) },
+      payload: HttpApiSchema.StreamUint8Array({
+        contentType: ["application/x-ndjson", "application/jsonl", "application/octet-stream"],
+        maxBytes: mostImportBytes
+      }),
+      success: SessionSummary.pipe(HttpApiSchema.status(201)),
+      error: [...tenantProblems, BadRequest, Conflict, LimitReached]
+    }).annotate(
+      OpenApi.Description,
+      "Takes in what `export` gave out as a new session, all or nothing, for the agent in its header or for `agent`. A " +
+        `turn that had not ended ends as cancelled. At most ${mostImportBytes} bytes. Needs the role operator.`
+    ),
+    HttpApiEndpoint.post("pin", "/:session/pins", {
+      params: inSession,
+      payload: PinRequest,
+      success: HttpApiSchema.NoContent,
+      error: [...tenantProblems, BadRequest, LimitReached]
+    }).annotate(
+      OpenApi.Description,
+      "Keeps what a person or the model said in an event whole, however often the session is compacted."
+    ),
+    HttpApiEndpoint.delete("unpin", "/:session/pins", {
+      params: inSession,
+      payload: PinRequest,
+      success: HttpApiSchema.NoContent,
       error: tenantProblems
     })
   )

@@ -12,6 +12,7 @@ import { ask, cancel, speak, type Talk } from "./ChatTurn.ts"
 import { type Client, type ClientOptions, connect } from "./Client.ts"
 import { environment } from "./Options.ts"
 import { fail, say } from "./Output.ts"
+import { inLine } from "./SessionTables.ts"
 import { coloured, plain } from "./Transcript.ts"
 
 /** The flags of `fiberclaw chat`. */
@@ -31,19 +32,27 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   const client = yield* connect(given)
   const session = Option.getOrElse(given.session, () => SessionId.make(`terminal-${randomUUID().slice(0, 8)}`))
   const params = { tenant: given.tenant, session }
-  const seen = yield* Ref.make(yield* lastSeq(client, params))
+  const { name, seq } = yield* found(client, params)
+  const seen = yield* Ref.make(seq)
   const colourless = lookup(yield* environment, "NO_COLOR")
   const style = process.stdout.isTTY && !colourless ? coloured : plain
-  yield* say(`${given.tenant}/${given.agent}, session ${session}. ${help}`)
+  const title = name === undefined ? "" : ` (${inLine(name)})`
+  yield* say(`${given.tenant}/${given.agent}, session ${session}${title}. ${help}`)
   const lines = yield* readLines
   const { agent, json } = given
   yield* converse({ client, params, agent, json, seen, lines, style, interactive: process.stdin.isTTY })
 }, Effect.scoped)
 
-const lastSeq = (client: Client, params: Talk["params"]) =>
+interface Found {
+  readonly name: string | undefined
+  readonly seq: number
+}
+
+/** How far the session is, and what it is called; a new one has neither events nor a name. */
+const found = (client: Client, params: Talk["params"]) =>
   client.sessions.session({ params }).pipe(
-    Effect.map(({ seq }) => seq),
-    Effect.catchTag("NotFound", () => Effect.succeed(0)),
+    Effect.map(({ name, seq }): Found => ({ name, seq })),
+    Effect.catchTag("NotFound", () => Effect.succeed<Found>({ name: undefined, seq: 0 })),
     Effect.catch((error) => fail(error.message))
   )
 

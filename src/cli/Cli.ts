@@ -10,16 +10,20 @@ import type { Runtime } from "effect"
 import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import { version } from "../domain/Version.ts"
+import { backup } from "./BackupCommand.ts"
 import { chat } from "./ChatCommand.ts"
 import { check } from "./CheckCommand.ts"
+import { doctor } from "./DoctorCommand.ts"
 import { Failed, say, surviveClosedPipes } from "./Output.ts"
+import { restore } from "./RestoreCommand.ts"
 import { serve } from "./ServeCommand.ts"
+import { sessions } from "./SessionsCommand.ts"
 import { status } from "./StatusCommand.ts"
 import { tree } from "./TreeCommand.ts"
 
 const fiberclaw = Command.make("fiberclaw").pipe(
   Command.withDescription("A self-hosted service that runs AI agents as supervised fibers."),
-  Command.withSubcommands([serve, chat, check, status, tree])
+  Command.withSubcommands([serve, chat, check, status, tree, sessions, doctor, backup, restore])
 )
 
 /** Runs the command line of this process. */

@@ -31,6 +31,16 @@ layer(RunningApp.layer, { excludeTestServices: true })("fiberclaw chat", (it) =>
     })
   )
 
+  it.effect("says what the session is called, if it is", () =>
+    Effect.gen(function* () {
+      const { call } = yield* RunningApp
+      yield* chat(["say: hello"], "--session", "titled")
+      yield* call("PATCH", "/api/v1/tenants/default/sessions/titled", { body: { name: "My plans" } })
+      const { stderr } = yield* chat(["/quit"], "--session", "titled")
+      assert.match(stderr, /^default\/main, session titled \(My plans\)\. Type a message/)
+    })
+  )
+
   it.effect("asks for consent, once, for always or not at all", () =>
     Effect.gen(function* () {
       const { logUntil } = yield* RunningApp

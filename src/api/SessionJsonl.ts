@@ -1,0 +1,183 @@
+/**
+ * A session as a file: JSON Lines, first a header, then every event of its log exactly as the events API shows it.
+ *
+ * What is read from outside is checked line by line, and a fault names its line, its field and what was expected there.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { AgentId, SessionId } from "../domain/Ids.ts"
+import { SessionSettings } from "../domain/SessionChange.ts"
+import { SessionEvent, type SessionSummary } from "../domain/SessionEvent.ts"
+
+/** The first line. What follows it decides about name and settings; here they are for whoever looks at the file. */
+const Header = Schema.Struct({
+  fiberclaw: Schema.Literal("session"),
+  version: Schema.Literal(1),
+  session: SessionId,
+  agent: AgentId,
+  name: Schema.optionalKey(Schema.String),
+  settings: Schema.optionalKey(SessionSettings)
+})
+type Header = typeof Header.Type
+
+export const headerLine = ({ agent, id, name, settings }: SessionSummary): string => {
+  const header: Header = {
+    fiberclaw: "session",
+    version: 1,
+    session: id,
+    agent,
+    ...(name === undefined ? {} : { name }),
+    ...(Object.keys(settings).length === 0 ? {} : { settings })
+  }
+  return `${JSON.stringify(header)}\n`
+}
+
+/** What a reader looks for first stands first. */
+export const inOrder = ({ at, seq, ...event }: SessionEvent) => ({ seq, at, ...event })
+
+export const eventLine = (event: SessionEvent): string => `${JSON.stringify(inOrder(event))}\n`
+
+/** A line of the file that cannot be taken in, and why. Lines count from 1. */
+export class LineInvalid extends Schema.TaggedError<LineInvalid>()("LineInvalid", {
+  line: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `line ${this.line}: ${this.detail}`
+  }
+}
+
+/** What a file says: its header, and the log behind it, for `agent`. */
+export interface SessionFile<E> {
+  readonly from: SessionId
+  readonly agent: AgentId
+  readonly log: Stream.Stream<SessionEvent, E | LineInvalid>
+}
+
+/** The longest line, in bytes: many times what the largest message or reply comes to. */
+const longestLine = 8 * 1024 * 1024
+
+/** Reads a file as it comes; the log can be read once, while the Scope is open. `agent` takes the place of its own. */
+export const parse = Effect.fnUntraced(function* <E, R>(
+  body: Stream.Stream<Uint8Array, E, R>,
+  agent: AgentId | undefined
+) {
+  const [first, rest] = yield* Stream.peel(linesOf(body), Sink.head<Line>())
+  if (Option.isNone(first)) return yield* new LineInvalid({ line: 1, detail: "Expected a header, got nothing" })
+  const header = yield* Effect.fromResult(decodeHeader(first.value))
+  const owner = agent ?? header.agent
+  const log = rest.pipe(
+    Stream.mapAccumEffect(
+      () => 1,
+      (seq, line) =>
+        Effect.map(
+          Effect.fromResult(eventOf(line, seq, header.agent)),
+          (event) => [seq + 1, [of(event, owner)]] as const
+        )
+    ),
+    Stream.orElseIfEmpty(() => Stream.fail(new LineInvalid({ line: 2, detail: "Expected an event, got nothing" })))
+  )
+  return { from: header.session, agent: owner, log }
+})
+
+interface Line {
+  readonly number: number
+  readonly text: string
+}
+
+/** Lines that hold something, with their numbers. */
+const linesOf = <E, R>(body: Stream.Stream<Uint8Array, E, R>): Stream.Stream<Line, E | LineInvalid, R> =>
+  body.pipe(
+    Stream.mapAccumEffect(() => nothingRead, measured),
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.zipWithIndex,
+    Stream.map(([text, index]): Line => ({ number: index + 1, text })),
+    Stream.filter(({ text }) => text.trim() !== "")
+  )
+
+/** How many lines have ended, and how long the open one is. */
+interface Measure {
+  readonly lines: number
+  readonly length: number
+}
+
+const nothingRead: Measure = { lines: 0, length: 0 }
+const newline = 0x0a
+
+/** Lets a chunk pass unless a line has become too long to be read in one piece. */
+const measured = ({ length, lines }: Measure, chunk: Uint8Array) => {
+  let ended = 0
+  let from = 0
+  let longest = length
+  for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
+    longest = Math.max(longest, at - from + (ended === 0 ? length : 0))
+    ended++
+    from = at + 1
+  }
+  const open = chunk.length - from + (ended === 0 ? length : 0)
+  return Math.max(longest, open) > longestLine
+    ? Effect.fail(new LineInvalid({ line: lines + ended + 1, detail: `Expected at most ${longestLine} bytes` }))
+    : Effect.succeed([{ lines: lines + ended, length: open }, [chunk]] as const)
+}
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/** `line 3: text: Expected string, got 5` */
+const invalid =
+  ({ number }: Line) =>
+  (error: Schema.SchemaError): LineInvalid => {
+    const detail = issuesOf(error.issue).issues.map(({ message, path = [] }) =>
+      [path.map((segment) => String(typeof segment === "object" ? segment.key : segment)).join("."), message]
+        .filter((part) => part !== "")
+        .join(": ")
+    )
+    return new LineInvalid({ line: number, detail: detail.join("; ") })
+  }
+
+const parseHeader = Schema.decodeUnknownResult(Schema.fromJsonString(Header))
+const parseEvent = Schema.decodeUnknownResult(Schema.fromJsonString(SessionEvent))
+
+const decodeHeader = (line: Line) => Result.mapError(parseHeader(line.text), invalid(line))
+
+const kinds: ReadonlyArray<string> = SessionEvent.members.map(({ fields }) => fields.type.schema.literal)
+const parseKind = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ type: Schema.String })))
+
+/** A kind of event nobody knows is told as that, and not as everything it might have been. */
+const misread = (line: Line) => (error: Schema.SchemaError) => {
+  const kind = Option.getOrUndefined(parseKind(line.text))?.type
+  return kind === undefined || kinds.includes(kind)
+    ? invalid(line)(error)
+    : new LineInvalid({ line: line.number, detail: `type: Expected one of ${kinds.join(", ")}, got "${kind}"` })
+}
+
+/** The event on a line, which has to be the one at `seq` of a session with `agent`. */
+const eventOf = (line: Line, seq: number, agent: AgentId): Result.Result<SessionEvent, LineInvalid> => {
+  const parsed = Result.mapError(parseEvent(line.text), misread(line))
+  if (Result.isFailure(parsed)) return parsed
+  const detail = unfit(parsed.success, seq, agent)
+  return detail === undefined ? parsed : Result.fail(new LineInvalid({ line: line.number, detail }))
+}
+
+const unfit = (event: SessionEvent, seq: number, agent: AgentId): string | undefined => {
+  if (event.seq !== seq) return `seq: Expected ${seq}, got ${event.seq}`
+  const time = Date.parse(event.at)
+  if (Number.isNaN(time) || new Date(time).toISOString() !== event.at) {
+    return `at: Expected an instant like 2026-01-31T12:00:00.000Z, got ${JSON.stringify(event.at)}`
+  }
+  if (seq === 1 && event.type !== "MessageAccepted") return `type: Expected "MessageAccepted", got "${event.type}"`
+  return "agent" in event && event.agent !== agent ? `agent: Expected "${agent}", got "${event.agent}"` : undefined
+}
+
+/** The event in a session with `agent`. */
+const of = (event: SessionEvent, agent: AgentId): SessionEvent => {
+  if ("agent" in event) return { ...event, agent }
+  if (event.type !== "Compacted") return event
+  const waiting = event.carried.waiting.map((message) => ({ ...message, agent }))
+  return { ...event, carried: { ...event.carried, agent, waiting } }
+}
