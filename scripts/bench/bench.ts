@@ -15,12 +15,26 @@ import { firstText } from "./FirstText.ts"
 import { idleMemory } from "./IdleMemory.ts"
 import { supervision } from "./kernel/Kernel.ts"
 import { root } from "./Processes.ts"
+import { activeSessions } from "./sessions/Active.ts"
+import { atRest } from "./sessions/AtRest.ts"
+import { long } from "./sessions/Long.ts"
 import { start } from "./Start.ts"
 import { table } from "./Table.ts"
 import { throughput } from "./Throughput.ts"
 import { turnOverhead } from "./TurnOverhead.ts"
 
-const figures: ReadonlyArray<Figure> = [start, idleMemory, turnOverhead, throughput, firstText, appends, supervision]
+const figures: ReadonlyArray<Figure> = [
+  start,
+  idleMemory,
+  turnOverhead,
+  throughput,
+  firstText,
+  appends,
+  atRest,
+  long,
+  activeSessions,
+  supervision
+]
 
 const help = `npm run bench -- [--only NAME]... [--json]
 
