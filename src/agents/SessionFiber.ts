@@ -25,7 +25,12 @@ import { TurnRunner } from "./TurnRunner.ts"
 import { isGivenUp, type Policy, underWay } from "./TurnStep.ts"
 
 /** Who serves the next turn, or the policy of a turn that nobody can serve any more. */
-type Server = { readonly agent?: ServingAgent; readonly policy: Policy }
+interface Server {
+  /** Whose turn it was found for; absent when nothing waited. */
+  readonly serves?: AgentId | undefined
+  readonly agent?: ServingAgent
+  readonly policy: Policy
+}
 
 /** The log says more than this fiber has announced, so what it announces may never have begun: the next one resumes. */
 class LogRanAhead extends Schema.TaggedError<LogRanAhead>()("LogRanAhead", { session: SessionId }) {
@@ -142,9 +147,12 @@ const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Re
   if (id === undefined) return { policy: nobody("no message waits") }
   const agents = yield* Agents
   const agent = Option.getOrUndefined(yield* agents.current(id))
-  if (agent !== undefined) return { agent, policy: agent.policy }
-  if (agents.definition(id) === undefined) return { policy: nobody(new AgentUnknown({ agent: id }).message) }
-  return isGivenUp(state) ? { policy: nobody("the turn is cancelled") } : yield* new AgentStopped({ agent: id })
+  if (agent !== undefined) return { serves: id, agent, policy: agent.policy }
+  if (agents.definition(id) === undefined) {
+    return { serves: id, policy: nobody(new AgentUnknown({ agent: id }).message) }
+  }
+  if (!isGivenUp(state)) return yield* new AgentStopped({ agent: id })
+  return { serves: id, policy: nobody("the turn is cancelled") }
 })
 
 const nobody = (message: string): Policy => ({
@@ -158,14 +166,17 @@ const next = (
   session: Session,
   state: SessionState,
   happened: ReadonlyArray<NewSessionEvent>,
-  { agent, policy }: Server,
+  { agent, policy, serves }: Server,
   draining: boolean,
   now: number
 ): Transaction<Step> => {
   const starts = !draining || state.turn !== undefined
-  const planned: Plan = starts
-    ? plan(state, happened, policy, circumstances(session, state, agent, now))
-    : { events: [], acts: [], rest: "Rest" }
+  // A message may have come since, for whom nobody was looked for.
+  const isServed = serves !== undefined || agentOf(state) === undefined
+  const planned: Plan =
+    starts && isServed
+      ? plan(state, happened, policy, circumstances(session, state, agent, now))
+      : { events: [], acts: [], rest: starts ? "Ended" : "Rest" }
   const committed = () => {
     if (planned.rest === "Rest") session.phase = "resting"
   }

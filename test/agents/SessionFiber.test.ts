@@ -1,6 +1,6 @@
 /** A session's life: what is said, what is done about it, and what the log says afterwards. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber, Layer, Option } from "effect"
 import type { Act } from "../../src/agents/TurnPlan.ts"
 import { SessionId } from "../../src/domain/Ids.ts"
 import { SessionStore } from "../../src/sessions/SessionStore.ts"
@@ -71,6 +71,42 @@ describe("a message", () => {
       ])
       assert.deepInclude(request, { model: "model", maxTokens: 4096 })
     }).pipe(Effect.provide(layer({ providers: [provider] })))
+  })
+})
+
+describe("a message that comes as the session falls silent", () => {
+  it.effect("is answered like any other, at whatever moment it comes", () => {
+    const busy = Effect.map(failingStore, ({ store }) =>
+      Layer.effect(
+        SessionStore,
+        Effect.map(SessionStore, (whole) =>
+          SessionStore.of({
+            ...whole,
+            append: (session, after, events) =>
+              Effect.andThen(Effect.repeat(Effect.yieldNow, { times: 3 }), whole.append(session, after, events))
+          })
+        )
+      ).pipe(Layer.provide(store))
+    )
+    const moments = Array.from({ length: 40 }, (_, moment) => moment)
+    return Effect.gen(function* () {
+      const store = yield* busy
+      const provider = make(moments.flatMap(() => [text("one"), text("two")]))
+      return yield* Effect.gen(function* () {
+        for (const moment of moments) {
+          const session = SessionId.make(`s-${moment}`)
+          yield* say("first", { session })
+          yield* Effect.repeat(Effect.yieldNow, { times: moment })
+          yield* say("second", { session })
+          yield* settle
+          const ends = (yield* log(session)).filter(({ type }) => type === "TurnEnded")
+          assert.isTrue(
+            ends.every((event) => event.type === "TurnEnded" && event.outcome === "completed"),
+            `${moment}: ${JSON.stringify(ends)}`
+          )
+        }
+      }).pipe(Effect.provide(layer({ providers: [provider], store })))
+    })
   })
 })
 
