@@ -17,6 +17,7 @@ import type {
   AgentMissing,
   Draining,
   ForkOutOfRange,
+  LogUnfit,
   ModelUnknown,
   NothingSaid,
   PinLimitReached,
@@ -103,14 +104,14 @@ export class Directory extends Context.Service<
       into?: SessionId
     ): Effect.Effect<
       SessionSummary,
-      SessionUnknown | ForkOutOfRange | SessionExists | SessionLimitReached | Draining | StoreUnavailable
+      SessionUnknown | ForkOutOfRange | LogUnfit | SessionExists | SessionLimitReached | Draining | StoreUnavailable
     >
     /** Takes in a whole log as a new session, all or nothing. It is at rest, like a fork. */
     adopt<E>(
       arriving: Arriving<E>
     ): Effect.Effect<
       SessionSummary,
-      AgentUnknown | SessionExists | SessionLimitReached | Draining | StoreUnavailable | E
+      AgentUnknown | LogUnfit | SessionExists | SessionLimitReached | Draining | StoreUnavailable | E
     >
     /**
      * Deletes a session for good. What runs in it is cancelled and has stopped before; who speaks to it meanwhile waits, and

@@ -45,6 +45,16 @@ export class SessionCrowded extends Schema.TaggedError<SessionCrowded>()("Sessio
   }
 }
 
+/** A log from outside asks for more than any session of ours would hold. */
+export class LogUnfit extends Schema.TaggedError<LogUnfit>()("LogUnfit", {
+  event: Schema.Int,
+  limit: Schema.Int
+}) {
+  override get message() {
+    return `more than ${this.limit} messages wait or are pinned by event ${this.event} of the log`
+  }
+}
+
 /** A session can be copied up to an event it has. */
 export class ForkOutOfRange extends Schema.TaggedError<ForkOutOfRange>()("ForkOutOfRange", {
   session: SessionId,

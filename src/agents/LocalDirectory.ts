@@ -15,6 +15,7 @@ import { TurnId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { Incarnation } from "../kernel/Incarnation.ts"
+import { Startup } from "../kernel/Startup.ts"
 import { foldAll, type SessionState } from "../sessions/SessionLog.ts"
 import { type DuplicateMessage, SessionStore, type StoreUnavailable } from "../sessions/SessionStore.ts"
 import { Tenant } from "../tenants/Tenant.ts"
@@ -99,18 +100,22 @@ const make = Effect.fnUntraced(function* () {
           if (!isNew) place.giveBack()
           const arrived: Result.Result<Arrived, Refusal> =
             isNew && !place.take() ? Result.fail(count.refusal()) : arrive(state, message, fresh, agents.definition)
-          if (Result.isFailure(arrived)) return { events: [], value: arrived }
+          if (Result.isFailure(arrived)) {
+            place.giveBack()
+            return { events: [], value: arrived }
+          }
           const { events } = arrived.success
           const handover = opening(session, state, events, agent, now)
           return { events: [...events, ...(handover?.plan.events ?? [])], value: arrived, handover }
         }
       const { seq, turn } = yield* sessions
         .visit(message.session, (session) =>
-          Effect.flatMap(agentFor(session, message), (agent) => telling.tell(session, take(session, agent)))
+          Effect.flatMap(agentFor(session, message), (agent) =>
+            place.during(telling.tell(session, take(session, agent)))
+          )
         )
         .pipe(
           Effect.flatMap(Effect.fromResult),
-          Effect.onError(() => Effect.sync(place.giveBack)),
           Effect.catchIf(isRefusal, (refusal) => unlessRepeated(message, refusal))
         )
       return { session: message.session, turn, seq, repeated: false } satisfies Accepted as Accepted
@@ -155,9 +160,9 @@ const make = Effect.fnUntraced(function* () {
   const unfinished = yield* store.unfinished
   if (unfinished.length > 0)
     yield* Effect.logInfo("sessions resume").pipe(Effect.annotateLogs({ sessions: unfinished.length }))
-  yield* Incarnation.use(({ fork }) =>
-    fork(Effect.forEach(unfinished, resume, { concurrency: wakingAtOnce, discard: true }))
-  )
+  const resuming = Effect.forEach(unfinished, resume, { concurrency: wakingAtOnce, discard: true })
+  const started = yield* Startup
+  yield* Incarnation.use(({ fork }) => fork(Effect.andThen(started, resuming)))
 
   return Directory.of({
     ...keeping,

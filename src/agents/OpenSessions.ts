@@ -78,6 +78,8 @@ export const make = Effect.gen(function* () {
 
   const giveBack = (id: SessionId, entry: Entry): void => {
     if (--entry.borrowers > 0 || entries.get(id) !== entry) return
+    // What has no log yet may get one from elsewhere: as a fork, or from a file.
+    if (entry.session.state().seq === 0) return forget(id, entry)
     entry.forgotten = deadlines.add(rest, () => forget(id, entry))
   }
 

@@ -11,6 +11,8 @@ export interface Place {
   /** False when there is no room. */
   take(): boolean
   giveBack(): void
+  /** Gives it back if `making` fails. Nothing interrupts it between the disk and the count, but what it lets. */
+  during<A, E, R>(making: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
 }
 
 export interface SessionCount {
@@ -28,6 +30,10 @@ export const make = (present: number, limit: number): SessionCount => {
 
   const place = (): Place => {
     let isTaken = false
+    const giveBack = () => {
+      if (isTaken) count--
+      isTaken = false
+    }
     return {
       take: () => {
         if (!isTaken && count >= limit) return false
@@ -35,10 +41,8 @@ export const make = (present: number, limit: number): SessionCount => {
         isTaken = true
         return true
       },
-      giveBack: () => {
-        if (isTaken) count--
-        isTaken = false
-      }
+      giveBack,
+      during: (making) => Effect.uninterruptible(Effect.onError(making, () => Effect.sync(giveBack)))
     }
   }
 
@@ -47,7 +51,7 @@ export const make = (present: number, limit: number): SessionCount => {
   const during = <A, E, R>(making: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | SessionLimitReached, R> => {
       const own = place()
-      return own.take() ? Effect.onError(making, () => Effect.sync(own.giveBack)) : Effect.fail(refusal())
+      return own.take() ? own.during(making) : Effect.fail(refusal())
     })
 
   return {

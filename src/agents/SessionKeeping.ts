@@ -50,15 +50,18 @@ export const make = Effect.fnUntraced(function* ({ count, sessions, supervisor, 
   })
 
   const pin: Keeping["pin"] = Effect.fn("Directory.pin")(function* (id, event) {
-    yield* summary(id)
-    const [found] = event < 1 ? [] : yield* store.read(id, { after: event - 1, limit: 1 })
-    const pin = pinOf(found)
-    if (pin === undefined) return yield* new NothingSaid({ session: id, event })
-    const isFull = yield* sessions.visit(id, (session) =>
-      telling.note(session, ({ pinned }) => {
-        const isThere = pinned.some((other) => other.event === event)
-        const isFull = !isThere && pinned.length >= mostPins
-        return { events: isThere || isFull ? [] : [{ type: "Pinned", pin }], value: isFull }
+    const isFull = yield* sessions.visit(
+      id,
+      Effect.fnUntraced(function* (session) {
+        yield* summary(id)
+        const [found] = event < 1 ? [] : yield* store.read(id, { after: event - 1, limit: 1 })
+        const pin = pinOf(found)
+        if (pin === undefined) return yield* new NothingSaid({ session: id, event })
+        return yield* telling.note(session, ({ pinned }) => {
+          const isThere = pinned.some((other) => other.event === event)
+          const isFull = !isThere && pinned.length >= mostPins
+          return { events: isThere || isFull ? [] : [{ type: "Pinned", pin }], value: isFull }
+        })
       })
     )
     if (isFull) return yield* new PinLimitReached({ session: id, limit: mostPins })

@@ -13,6 +13,7 @@ import type { SummaryRequest } from "../domain/Note.ts"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
 import type { ProviderError } from "../providers/ProviderError.ts"
 import {
+  droppedDetail,
   noteOf,
   roomForNote,
   summarised,
@@ -51,8 +52,8 @@ export const compact = Effect.fn("Summary.compact")(
     })
     const { note, usage } = yield* noteBy(served, act)
     const { dropped, note: fitting } = NoteChange.fitting(note, roomForNote(state, limits))
-    const detail = `${dropped} entries of the note were left out for want of room`
-    const event = summarised(state, limits, act, fitting, { usage, ...(dropped === 0 ? {} : { detail }) })
+    const detail = droppedDetail(dropped)
+    const event = summarised(state, limits, act, fitting, { usage, ...(detail === undefined ? {} : { detail }) })
     return event ?? withoutSummary(state, limits, act, "the summary was no shorter than what it would have stood for")
   },
   Effect.timeoutOrElse({
@@ -120,19 +121,21 @@ const summed = <Counts extends Readonly<Record<string, number | undefined>>>(one
 /** Who cannot be asked for a summary cannot be asked anything: nothing is left out on that account. */
 const instead = (act: CompactAct, error: ProviderError | SummaryFailed): NewSessionEvent => {
   const { limits, state, turn } = act
-  if (error._tag === "ProviderError" && isRefusal(error)) {
+  if (error._tag === "ProviderError" && refusesAnybody(error)) {
     const { message, reason } = error
     return { type: "TurnEnded", turn, outcome: "failed", failure: { type: reason, message } }
   }
   return withoutSummary(state, limits, act, error.message)
 }
 
-const isRefusal = ({ reason }: ProviderError): boolean => {
+const refusesAnybody = ({ reason }: ProviderError): boolean => {
   switch (reason) {
     case "authentication":
     case "billing":
     case "permission":
     case "not_found":
+    case "connection":
+    case "rate_limited":
       return true
     default:
       return false

@@ -46,6 +46,20 @@ const shortProse = 2_000
 
 const decodeReply = Schema.decodeUnknownOption(Schema.fromJsonString(SummaryReply))
 
+/** How many quotes a reply that was cut off is tried up to: an entry has two, and those within it. */
+const mostTries = 50
+
+/** A reply that was cut off, up to its last whole entry. */
+const decodeCutOff = (text: string): Option.Option<SummaryReply> => {
+  let end = text.lastIndexOf('"')
+  for (let tries = 0; end > 0 && tries < mostTries; tries++) {
+    const reply = decodeReply(`${text.slice(0, end + 1)}]}}`)
+    if (Option.isSome(reply)) return reply
+    end = text.lastIndexOf('"', end - 1)
+  }
+  return Option.none()
+}
+
 /** The changes a model answered with; none if it answered with something else. */
 export const changesIn = (text: string): Option.Option<SummaryReply> => {
   const [begin, end] = [text.indexOf("{"), text.lastIndexOf("}")]
@@ -54,6 +68,6 @@ export const changesIn = (text: string): Option.Option<SummaryReply> => {
     const isKept = prose !== "" && prose.length <= shortProse
     return isKept ? Option.some({ add: { facts: [prose] } }) : Option.none()
   }
-  const reply = decodeReply(text.slice(begin, end + 1))
+  const reply = Option.orElse(decodeReply(text.slice(begin, end + 1)), () => decodeCutOff(text.slice(begin)))
   return Option.filter(reply, ({ add, retire }) => add !== undefined || retire !== undefined)
 }

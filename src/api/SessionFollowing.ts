@@ -32,13 +32,20 @@ interface Position {
   readonly last: number
 }
 
+/** How long whoever lags behind a session that is removed is waited for: its log is not there any more to fill gaps from. */
+const farewell = "5 seconds"
+
 /** Ends behind the last event of a session that is removed. */
-const untilDeparture = <E, R>(
+export const untilDeparture = <E, R>(
   events: Stream.Stream<SessionEvent | TextDelta, E, R>,
   after: number,
   departure: Effect.Effect<number>
 ): Stream.Stream<SessionEvent | TextDelta, E, R> => {
-  const end = Stream.fromEffect(Effect.map(departure, (last) => ({ type: "Departed" as const, last })))
+  const departed = (last: number) => ({ type: "Departed" as const, last })
+  const end = Stream.concat(
+    Stream.fromEffect(Effect.map(departure, departed)),
+    Stream.fromEffect(Effect.as(Effect.sleep(farewell), departed(0)))
+  )
   return Stream.merge(events, end, { haltStrategy: "left" }).pipe(
     Stream.mapAccum(
       (): Position => ({ seen: after, last: Number.POSITIVE_INFINITY }),

@@ -153,11 +153,33 @@ const misread = (line: Line) => (error: Schema.SchemaError) => {
   const kind = Option.getOrUndefined(parseKind(line.text))?.type
   return kind === undefined || kinds.includes(kind)
     ? invalid(line)(error)
-    : new LineInvalid({ line: line.number, detail: `type: Expected one of ${kinds.join(", ")}, got "${kind}"` })
+    : new LineInvalid({
+        line: line.number,
+        detail: `type: Expected one of ${kinds.join(", ")}, got "${kind.slice(0, 50)}"`
+      })
+}
+
+/** How deep a line may be nested: what is deeper is more than the stack holds when it is read. */
+const deepest = 1000
+
+const isTooDeep = (text: string): boolean => {
+  let depth = 0
+  let isQuoted = false
+  for (let at = 0; at < text.length && depth <= deepest; at++) {
+    const letter = text[at]
+    if (letter === '"') isQuoted = !isQuoted
+    else if (isQuoted) at += letter === "\\" ? 1 : 0
+    else if (letter === "[" || letter === "{") depth++
+    else if (letter === "]" || letter === "}") depth--
+  }
+  return depth > deepest
 }
 
 /** The event on a line, which has to be the one at `seq` of a session with `agent`. */
 const eventOf = (line: Line, seq: number, agent: AgentId): Result.Result<SessionEvent, LineInvalid> => {
+  if (isTooDeep(line.text)) {
+    return Result.fail(new LineInvalid({ line: line.number, detail: `Expected at most ${deepest} levels` }))
+  }
   const parsed = Result.mapError(parseEvent(line.text), misread(line))
   if (Result.isFailure(parsed)) return parsed
   const detail = unfit(parsed.success, seq, agent)
@@ -171,6 +193,9 @@ const unfit = (event: SessionEvent, seq: number, agent: AgentId): string | undef
     return `at: Expected an instant like 2026-01-31T12:00:00.000Z, got ${JSON.stringify(event.at)}`
   }
   if (seq === 1 && event.type !== "MessageAccepted") return `type: Expected "MessageAccepted", got "${event.type}"`
+  if (event.type === "Compacted" && Math.max(event.through, event.outputs) >= seq) {
+    return `through and outputs: Expected numbers of earlier events than ${seq}`
+  }
   return "agent" in event && event.agent !== agent ? `agent: Expected "${agent}", got "${event.agent}"` : undefined
 }
 

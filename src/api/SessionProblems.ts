@@ -27,7 +27,12 @@ export const ofChange = { ...ofPresent, ModelUnknown: mistaken } as const
 
 export const ofPin = { ...ofPresent, NothingSaid: mistaken, PinLimitReached: exceeding } as const
 
-const ofCopy = { SessionExists: conflicting, SessionLimitReached: exceeding, Draining: unavailable } as const
+const ofCopy = {
+  LogUnfit: mistaken,
+  SessionExists: conflicting,
+  SessionLimitReached: exceeding,
+  Draining: unavailable
+} as const
 
 export const ofFork = { ...ofPresent, ...ofCopy, ForkOutOfRange: mistaken } as const
 

@@ -17,6 +17,7 @@ import type { LoadedConfig } from "../config/ConfigLoader.ts"
 import type { ServiceConfig } from "../config/ServiceConfig.ts"
 import { Drain } from "../kernel/Drain.ts"
 import { Incarnation } from "../kernel/Incarnation.ts"
+import { Startup } from "../kernel/Startup.ts"
 import * as Subtree from "../kernel/Subtree.ts"
 import * as ThreadedDatabases from "../sessions/sql/ThreadedDatabases.ts"
 import { EventLoop } from "../telemetry/EventLoop.ts"
@@ -46,7 +47,10 @@ export const start = Effect.fn("App.start")(function* (options: AppOptions) {
   const around = Context.get(yield* Layer.build(Incarnation.layerAlone), Incarnation)
   const afterwards = (effect: Effect.Effect<void>) => Effect.asVoid(around.fork(effect))
   const tree = TreeView.of({ root: Deferred.await(root), afterwards })
-  const running = yield* Effect.provideService(Subtree.start(make(options)), TreeView, tree)
+  const running = yield* Subtree.start(make(options)).pipe(
+    Effect.provideService(TreeView, tree),
+    Effect.provideService(Startup, Effect.asVoid(Deferred.await(root)))
+  )
   yield* Deferred.succeed(root, running)
   const drain = yield* Drain
   yield* Effect.addFinalizer(() => drain.begin)

@@ -39,13 +39,13 @@ export const ask = Effect.fnUntraced(function* (place: Place, env: Environment) 
     Effect.mapError(() => url),
     Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(url) })
   )
-  const tree = yield* Effect.option(client.operations.tree({ query: {}, headers: {} }))
+  const tree = yield* Effect.option(Effect.timeout(client.operations.tree({ query: {}, headers: {} }), patience))
   const seen = Option.flatMap(tree, (found) => (Stream.isStream(found) ? Option.none() : Option.some(found)))
   const view: ServiceView = { url, reasons, troubled: Option.getOrUndefined(Option.map(seen, troubledIn)) }
   return view
 })
 
-/** A service that is asked whether it is ready answers within a second, or hangs. */
+/** A service answers within a second, or hangs. */
 const patience = "10 seconds"
 
 const troubled: ReadonlyArray<NodeSnapshot["state"]> = ["parked", "backing off"]

@@ -28,6 +28,8 @@ export const run = Effect.fnUntraced(
   function* (given: Given) {
     const data = resolve(folders(given, yield* environment).data)
     const to = Option.getOrUndefined(Option.map(given.to, (folder) => resolve(folder)))
+    if (`${to}/`.startsWith(`${data}/${Layout.tenants}/`))
+      return yield* fail(`${to} is part of what is to be backed up`)
     const databases = yield* Databases
     const { detail, state } = yield* databases.survey(`${data}/${Layout.serviceDatabase}`, "service", false)
     if (state === "missing")

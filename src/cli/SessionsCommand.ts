@@ -182,7 +182,12 @@ const unpin = Command.make("unpin", { ...common, session, event }, (given) =>
 
 const send = Command.make(
   "send",
-  { ...common, session, text: Argument.String("TEXT"), agent: agentFlag("The agent; needed for a new session") },
+  {
+    ...common,
+    session,
+    text: Argument.String("TEXT").pipe(Argument.withDescription("What to say")),
+    agent: agentFlag("The agent; needed for a new session")
+  },
   (given) => Effect.flatMap(changing, (module) => module.send(given))
 ).pipe(Command.withDescription("Says something and does not wait for the answer"))
 

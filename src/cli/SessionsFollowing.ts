@@ -27,7 +27,7 @@ export const follow = Effect.fnUntraced(
     })
     const events = yield* client.sessions.events({ params, query: { after }, headers: { accept: "text/event-stream" } })
     if (!Stream.isStream(events)) return yield* fail("the service does not stream events")
-    yield* events.pipe(
+    const isOver = yield* events.pipe(
       Stream.map(({ data }) => data),
       Stream.mapAccum(
         () => "",
@@ -37,15 +37,24 @@ export const follow = Effect.fnUntraced(
           return [next, [text]]
         }
       ),
-      Stream.runForEach((text) => Effect.sync(() => process.stdout.write(text)))
+      Stream.runForEach((text) => Effect.sync(() => process.stdout.write(text))),
+      Effect.as(true),
+      Effect.raceFirst(Effect.as(unread, false))
     )
-    yield* say("there is no more to follow: the session was deleted, or the service stops")
+    if (isOver) yield* say("there is no more to follow: the session was deleted, or the service stops")
   },
   Effect.catch((error) => {
     if (error._tag === "Failed") return Effect.fail(error)
     return fail("message" in error ? error.message : "the service told something that is not understood here")
   })
 )
+
+/** Waits until nobody reads what is written any more: `fiberclaw sessions follow … | head` is to end. */
+const unread = Effect.callback<void>((resume) => {
+  const gone = () => resume(Effect.void)
+  process.stdout.once("close", gone)
+  return Effect.sync(() => process.stdout.off("close", gone))
+})
 
 const controls = /[^\P{Cc}\n\t]/gu
 

@@ -42,7 +42,10 @@ export const SessionForked = Schema.Struct({
   through: Schema.Int
 })
 
-/** The log up to here was brought in from outside, where the session was called `from`. */
+/**
+ * The log up to here was brought in from outside, where the session was called `from`. What people there allowed for always
+ * is not allowed here, and nothing of it is begun.
+ */
 export const SessionImported = Schema.Struct({
   type: Schema.tag("SessionImported"),
   from: SessionId

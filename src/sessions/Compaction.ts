@@ -109,13 +109,18 @@ export const summaryRequest = (state: Running, limits: Limits, through: number):
 /** The note before a compaction. */
 export const noteOf = ({ compaction }: SessionState): Note => compaction?.note ?? blank
 
-/** The note with what clients instructed the model to do, which no summary may reword. */
-export const withInstructions = (state: Running, through: number, note: Note): Note =>
-  NoteChange.merge(note, {
-    add: {
-      decisions: Transcript.instructionsIn(saidUpTo(state.history, through)).map((text) => `Instruction: ${text}`)
-    }
-  })
+const instruction = "Instruction: "
+
+/** The note with what clients have ever instructed the model to do, which no summary may reword or retire. */
+export const withInstructions = (state: Running, through: number, note: Note): Note => {
+  const noted = noteOf(state).decisions.filter((entry) => entry.startsWith(instruction))
+  const fresh = Transcript.instructionsIn(saidUpTo(state.history, through)).map((text) => `${instruction}${text}`)
+  return NoteChange.merge(note, { add: { decisions: [...noted, ...fresh] } })
+}
+
+/** What to say of entries of a note for which there was no room; undefined if there were none. */
+export const droppedDetail = (dropped: number): string | undefined =>
+  dropped === 0 ? undefined : `${dropped} entries of the note were left out for want of room`
 
 /** A summary as the event that says so; none if it does not make the request smaller. */
 export const summarised = (
@@ -141,12 +146,16 @@ export const withoutSummary = (
   if (outputs !== undefined && outputs.after < limitOf(limits)) return outputs
   const first = (state.compaction?.through ?? 0) + 1
   const gap = `Events ${first} to ${through} of this conversation were left out without a summary.`
-  const { note } = NoteChange.fitting(
-    NoteChange.merge(withInstructions(state, through, noteOf(state)), { add: { facts: [gap] } }),
-    roomForNote(state, limits)
-  )
-  const dropped = { through, outputs: state.compaction?.outputs ?? 0, note, detail }
-  return eventOf(state, limits, { method: "turnsDropped", reason, ...dropped })
+  const room = roomForNote(state, limits) - NoteChange.sizeOf({ ...blank, facts: [gap] })
+  const { dropped, note: fitting } = NoteChange.fitting(withInstructions(state, through, noteOf(state)), room)
+  return eventOf(state, limits, {
+    method: "turnsDropped",
+    reason,
+    through,
+    outputs: state.compaction?.outputs ?? 0,
+    note: NoteChange.merge(fitting, { add: { facts: [gap] } }),
+    detail: [detail, droppedDetail(dropped)].filter(Boolean).join("; ")
+  })
 }
 
 /** The oldest outputs that the model has read, as many as need be; none if that gains nothing. */

@@ -2,9 +2,12 @@
 import type { Prompt } from "effect/ai"
 import { type Note, type Section, sections } from "../domain/Note.ts"
 import type { Pin } from "../domain/SessionChange.ts"
+import type { Compaction } from "./SessionState.ts"
 
 const opening =
   "What was said earlier in this conversation is no longer shown. This is the note that was kept of it; take it as known."
+
+const unnoted = "What was said earlier in this conversation is no longer shown, and nothing of it was noted."
 
 const headings: Readonly<Record<Section, string>> = {
   goals: "Goals",
@@ -17,10 +20,14 @@ const headings: Readonly<Record<Section, string>> = {
 
 const roles: Readonly<Record<Pin["role"], string>> = { user: "The person said", assistant: "You said" }
 
-/** The message that stands for the older part of a conversation; none if there is nothing to tell. */
-export const prefaceOf = (note: Note, pins: ReadonlyArray<Pin>): ReadonlyArray<Prompt.MessageEncoded> => {
+/** The message that stands for the older part of a conversation, up to event `through`; none if there is none. */
+export const prefaceOf = (
+  { note, through }: Pick<Compaction, "note" | "through">,
+  pins: ReadonlyArray<Pin>
+): ReadonlyArray<Prompt.MessageEncoded> => {
   const text = textOf(note)
-  const parts = [...(text === "" ? [] : [`${opening}\n\n${text}`]), ...pins.map(told)]
+  const silent = through === 0 ? [] : [unnoted]
+  const parts = [...(text === "" ? silent : [`${opening}\n\n${text}`]), ...pins.map(told)]
   return parts.length === 0 ? [] : [{ role: "user", content: parts.map((part) => ({ type: "text", text: part })) }]
 }
 

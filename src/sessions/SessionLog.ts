@@ -54,9 +54,10 @@ const apply = (state: SessionState, event: NewSessionEvent): SessionState => {
       return unpinned(state, event.event)
     case "CancelRequested":
       return cancelRequested(state, event)
+    case "SessionImported":
+      return { ...state, waiting: [], abandoned: [], alwaysAllowed: new Set() }
     case "SessionRenamed":
     case "SessionForked":
-    case "SessionImported":
       return state
     default:
       return state.turn === undefined ? state : inTurn(state, state.turn, event)

@@ -19,13 +19,19 @@ export const transcriptOf = (said: ReadonlyArray<Said>): ReadonlyArray<Line> => 
 export const sizeOf = (lines: ReadonlyArray<Line>): number =>
   lines.reduce((size, { text }) => size + frame + text.length, 0)
 
-/** The same in at most `size` characters: long lines are cut, and if that is not enough, lines in the middle go. */
+/** The same in at most `size` characters: long lines are cut, and if that is not enough, a line says how many are missing. */
 export const fitting = (lines: ReadonlyArray<Line>, size: number): ReadonlyArray<Line> => {
   if (sizeOf(lines) <= size) return lines
   const limit = Math.max(shortest, Math.floor(size / lines.length) - 2 * frame)
   const cut = lines.map((line) => ({ ...line, text: cutMiddle(line.text, limit) }))
-  const room = Math.max(1, Math.floor(size / (limit + 2 * frame) / 2))
-  return sizeOf(cut) <= size ? cut : [...cut.slice(0, room), ...cut.slice(-room)]
+  if (sizeOf(cut) <= size) return cut
+  const most = Math.floor(size / (limit + 2 * frame))
+  const room = Math.max(1, Math.floor((most - 1) / 2))
+  const missing = cut.slice(room, -room)
+  const gap = missing
+    .slice(0, most > 2 ? 1 : 0)
+    .map((line) => ({ ...line, text: `[${missing.length} messages left out]` }))
+  return [...cut.slice(0, room), ...gap, ...cut.slice(-room)]
 }
 
 /** What clients told the model as its instructions. */

@@ -100,12 +100,13 @@ const withPins = (state: SessionState, pins: ReadonlyArray<Pin>): SessionState =
 /** The history behind the note, and behind those pins which it does not hold itself and which are still to come. */
 const inFront = (
   { turn, waiting }: SessionState,
-  { note, through }: Compaction,
+  compaction: Compaction,
   pins: ReadonlyArray<Pin>,
   history: History.History
 ): History.History => {
+  const { through } = compaction
   const old = pins.filter(({ event }) => event <= through)
-  if (old.length === 0) return History.prefaced(history, prefaceOf(note, []))
+  if (old.length === 0) return History.prefaced(history, prefaceOf(compaction, []))
   const whole = new Set([
     ...History.saidSince(history, through).map(({ source }) => source),
     ...[...waiting, ...(turn?.steering ?? []), ...(turn?.aside ?? [])].map(({ seq }) => seq)
@@ -113,7 +114,7 @@ const inFront = (
   return History.prefaced(
     history,
     prefaceOf(
-      note,
+      compaction,
       old.filter(({ event }) => !whole.has(event))
     )
   )

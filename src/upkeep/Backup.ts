@@ -14,7 +14,7 @@ import type { PlatformError } from "effect/PlatformError"
 import { version } from "../domain/Version.ts"
 import { Threads } from "../threads/Threads.ts"
 import * as Jobs from "./ArchiveJobs.ts"
-import { syncFolder } from "./Copying.ts"
+import { sync } from "./Copying.ts"
 import { Databases } from "./Databases.ts"
 import * as Layout from "./Layout.ts"
 import { nameOf, partial } from "./Manifest.ts"
@@ -86,7 +86,7 @@ const building = Effect.fnUntraced(
     const staging = `${into}/${name}${partial}`
     const finish = Effect.andThen(
       fs.rename(staging, `${into}/${name}`),
-      Effect.try({ try: () => syncFolder(into), catch: failed("the backup's name is not on disk") })
+      Effect.try({ try: () => sync(into), catch: failed("the backup's name is not on disk") })
     )
     yield* fs.makeDirectory(into, { recursive: true, mode: 0o700 })
     return yield* Effect.acquireUseRelease(
@@ -118,7 +118,7 @@ const fill = Effect.fnUntraced(function* (into: string, { createdAt, data, progr
   let total = yield* collect([Layout.serviceDatabase], `${data}/${Layout.tokenFile}`, Layout.tokenFile, [])
   const folders = `${data}/${Layout.tenants}`
   const tenants = (yield* fs.exists(folders)) ? yield* fs.readDirectoryEntries(folders) : []
-  for (const { name: tenant } of tenants.filter(({ type }) => type === "Directory")) {
+  for (const { name: tenant } of tenants.filter(({ type }) => type === "Directory" || type === "SymbolicLink")) {
     yield* progress(`tenant ${tenant}`)
     const path = `${Layout.tenants}/${tenant}`
     const present = yield* snapshotTenant(data, into, path)

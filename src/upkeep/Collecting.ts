@@ -4,9 +4,9 @@
  * What disappears while it is looked for was not there. Links are remembered by where they lead and never followed.
  */
 import { appendFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, realpathSync, rmSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Schema from "effect/Schema"
-import { copy, digest, syncFolder, write } from "./Copying.ts"
+import { copy, digest, sync, write } from "./Copying.ts"
 import { type Entry, EntryLine, entriesFile, type Manifest, manifestFile } from "./Manifest.ts"
 
 /** What is to be put into the backup at `into`. */
@@ -38,11 +38,13 @@ export const collect = ({ copies, into, present }: Collection): Collected => {
   }
   for (const path of present) {
     const { bytes, sha256 } = digest(join(into, path))
+    sync(join(into, path))
     list({ _tag: "File", path, bytes, sha256 })
   }
   for (const { except, from, to } of copies) {
     if (lstatSync(from, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw new Error(`${from} is a link`)
     take(from, into, to, list, except)
+    sync(dirname(join(into, to)))
   }
   return total
 }
@@ -91,12 +93,13 @@ const takeFolder: typeof take = (from, into, path, list, except = []) => {
       throw new Error(`${from} was replaced by a link`)
     take(join(from, name), into, `${path}/${name}`, list)
   }
-  syncFolder(join(into, path))
+  sync(join(into, path))
 }
 
 /** Writes what makes it a backup. Everything it vouches for is on disk by then. */
 export const seal = (into: string, manifest: Omit<Manifest, "entries">): void => {
   const { sha256 } = digest(join(into, entriesFile))
+  sync(join(into, entriesFile))
   write(join(into, manifestFile), `${JSON.stringify({ ...manifest, entries: sha256 }, undefined, 2)}\n`)
-  syncFolder(into)
+  sync(into)
 }

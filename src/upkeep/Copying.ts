@@ -10,14 +10,14 @@ import {
   constants,
   fstatSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readSync,
-  realpathSync,
   writeFileSync,
   writeSync
 } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { StringDecoder } from "node:string_decoder"
 
 /** What went through. */
@@ -75,15 +75,18 @@ export const write = (path: string, text: string): void =>
     fsyncSync(file)
   })
 
-/** What a rename or a new file changed in the folder is on disk afterwards. */
-export const syncFolder = (path: string): void => withFile(path, constants.O_RDONLY, 0, (file) => fsyncSync(file))
+/** A file's content, or what a rename or a new file changed in a folder, is on disk afterwards. */
+export const sync = (path: string): void => withFile(path, constants.O_RDONLY, 0, (file) => fsyncSync(file))
 
-/** Makes the folder in which `path` is to be, below `root`; throws where a link stands in its way. */
+/** Makes the folder in which `path` is to be, below `root`; throws where a link stands in its way, and makes nothing there. */
 export const makeParent = (root: string, path: string): void => {
-  const parent = dirname(join(root, path))
-  mkdirSync(parent, { recursive: true, mode: 0o700 })
-  if (realpathSync(parent) !== join(realpathSync(root), dirname(path)))
-    throw new Error(`${path} would lie behind a link`)
+  let parent = root
+  for (const part of path.split("/").slice(0, -1)) {
+    parent = join(parent, part)
+    if (lstatSync(parent, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+      throw new Error(`${path} would lie behind a link`)
+    mkdirSync(parent, { recursive: true, mode: 0o700 })
+  }
 }
 
 /** The lines of a text file, however long the file is. */
@@ -96,6 +99,7 @@ export function* linesOf(path: string): Generator<string> {
     for (let size = readSync(file, buffer); size > 0; size = readSync(file, buffer)) {
       const lines = (rest + decoder.write(buffer.subarray(0, size))).split("\n")
       rest = lines.pop() ?? ""
+      if (rest.length > chunk) throw new Error(`${path} has a line that is too long`)
       yield* lines
     }
     if (rest !== "") yield rest

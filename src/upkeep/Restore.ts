@@ -8,7 +8,7 @@ import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import { Threads } from "../threads/Threads.ts"
 import * as Jobs from "./ArchiveJobs.ts"
-import { syncFolder } from "./Copying.ts"
+import { sync } from "./Copying.ts"
 import { Databases, type Kind, type Survey } from "./Databases.ts"
 import * as Layout from "./Layout.ts"
 import { type Step, readyFolder, settle } from "./RestorePlan.ts"
@@ -92,8 +92,8 @@ const rename = Effect.fnUntraced(function* (from: string, to: string, ifThere: b
   yield* Effect.mapError(fs.rename(from, to), failed(`${from} cannot be renamed to ${to} (a mount point cannot be)`))
   yield* Effect.try({
     try: () => {
-      syncFolder(dirname(from))
-      syncFolder(dirname(to))
+      sync(dirname(from))
+      sync(dirname(to))
     },
     catch: (error) => new RestoreFailed({ reason: `the renaming to ${to} is not on disk: ${String(error)}` })
   })

@@ -3,9 +3,9 @@
  * is copied to where it is to be used.
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import * as Schema from "effect/Schema"
-import { copy, digest, linesOf, makeParent, syncFolder } from "./Copying.ts"
+import { copy, digest, linesOf, makeParent, sync } from "./Copying.ts"
 import { type Entry, EntryLine, entriesFile, format, type Manifest, manifestFile, ManifestText } from "./Manifest.ts"
 
 const decodeManifest = Schema.decodeUnknownSync(ManifestText)
@@ -34,11 +34,12 @@ export const unpack = (from: string, target: Target | null): Manifest => {
   const manifest = manifestOf(from)
   if (digest(join(from, entriesFile)).sha256 !== manifest.entries) throw new Error(`its ${entriesFile} was changed`)
   let files = 0
-  const folders: Array<string> = []
+  const folders = new Set([""])
   for (const line of linesOf(join(from, entriesFile))) {
     const entry = decodeEntry(line)
     if (entry._tag === "File") files += 1
-    if (entry._tag === "Folder") folders.push(entry.path)
+    if (entry._tag === "Folder") folders.add(entry.path)
+    for (let parent = dirname(entry.path); parent !== "."; parent = dirname(parent)) folders.add(parent)
     if (target !== null && entry._tag !== "Skipped") makeParent(target.folder, entry.path)
     unpackEntry(from, target, entry)
   }
@@ -47,7 +48,7 @@ export const unpack = (from: string, target: Target | null): Manifest => {
   if (target.as === "backup") {
     for (const file of [entriesFile, manifestFile]) copy(join(from, file), join(target.folder, file))
   }
-  for (const folder of ["", ...folders]) syncFolder(join(target.folder, folder))
+  for (const folder of folders) sync(join(target.folder, folder))
   return manifest
 }
 

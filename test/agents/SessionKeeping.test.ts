@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import { Directory } from "../../src/agents/Directory.ts"
-import { SessionId } from "../../src/domain/Ids.ts"
+import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
+import type { SessionEvent } from "../../src/domain/SessionEvent.ts"
 import { SessionStore, StoreUnavailable } from "../../src/sessions/SessionStore.ts"
 import * as AgentWorld from "../support/AgentWorld.ts"
 import { below, ended, event, inTime, log, s, say, settle, types } from "../support/AgentWorld.ts"
@@ -109,6 +110,119 @@ describe("a session is deleted", () => {
   )
 })
 
+describe("a session that was only asked for", () => {
+  it.effect("is looked for again when a log has come for it from elsewhere", () =>
+    Effect.gen(function* () {
+      yield* say("hello")
+      yield* ended()
+      assert.strictEqual((yield* Effect.flip(say("hello", { session: other, agent: undefined })))._tag, "AgentMissing")
+      yield* Directory.use((directory) => directory.fork(s, 5, other))
+      assert.strictEqual((yield* say("and now?", { session: other, agent: undefined })).seq, 7)
+      yield* ended(2, other)
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
+  )
+})
+
+describe("a copy", () => {
+  it.effect("is not made of two sessions that had the same name one after the other", () =>
+    Effect.gen(function* () {
+      const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
+      const store = storeWith((whole) => ({
+        read: (id, page) =>
+          Effect.tap(whole.read(id, page), page.limit === 250 && page.after === 0 ? paused : Effect.void)
+      }))
+      yield* Effect.gen(function* () {
+        const directory = yield* Directory
+        const [agent, turn] = [AgentId.make("main"), TurnId.make("t")]
+        const long = (at: string) =>
+          Array.from({ length: 300 }, (_, index): SessionEvent => {
+            const seq = index + 1
+            return index % 2 === 0
+              ? { type: "MessageAccepted", turn, agent, channel: "test", text: at, seq, at }
+              : { type: "TurnEnded", turn, outcome: "completed", seq, at }
+          })
+        const bring = (at: string) =>
+          directory.adopt({ session: s, from: s, agent, log: Stream.fromIterable(long(at)) })
+        yield* bring("2026-01-01T00:00:00.000Z")
+        const copying = yield* Effect.forkChild(Effect.flip(directory.fork(s, 300, other)), { startImmediately: true })
+        yield* Deferred.await(reached)
+        yield* SessionStore.use((present) => present.remove(s))
+        yield* bring("2026-02-02T00:00:00.000Z")
+        yield* Deferred.succeed(goOn, undefined)
+        assert.strictEqual((yield* Fiber.join(copying))._tag, "SessionUnknown")
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
+    })
+  )
+})
+
+describe("a place for a session", () => {
+  it.effect("is kept when whoever sent its first message goes while it is written", () =>
+    Effect.gen(function* () {
+      const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
+      const store = storeWith((whole) => ({
+        append: (...append) => Effect.tap(whole.append(...append), paused),
+        adopt: (id, copied) => Effect.tap(whole.adopt(id, copied), paused)
+      }))
+      yield* Effect.gen(function* () {
+        const speaking = yield* Effect.forkChild(say("hello"), { startImmediately: true })
+        yield* Deferred.await(reached)
+        const leaving = yield* Effect.forkChild(Fiber.interrupt(speaking), { startImmediately: true })
+        yield* Deferred.succeed(goOn, undefined)
+        yield* Fiber.join(leaving)
+        yield* ended()
+        assert.strictEqual((yield* Effect.flip(say("hello", { session: other })))._tag, "SessionLimitReached")
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store, limits: { sessions: 1 } })))
+    })
+  )
+
+  it.effect("is kept when whoever wanted a copy goes while its last event is written", () =>
+    Effect.gen(function* () {
+      const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
+      const store = storeWith((whole) => ({ adopt: (id, copied) => Effect.tap(whole.adopt(id, copied), paused) }))
+      yield* Effect.gen(function* () {
+        yield* say("hello")
+        yield* ended()
+        const copying = yield* Effect.forkChild(
+          Directory.use((directory) => directory.fork(s, 5, other)),
+          { startImmediately: true }
+        )
+        yield* Deferred.await(reached)
+        const leaving = yield* Effect.forkChild(Fiber.interrupt(copying), { startImmediately: true })
+        yield* Deferred.succeed(goOn, undefined)
+        yield* Fiber.join(leaving)
+        const third = SessionId.make("third")
+        assert.strictEqual((yield* Effect.flip(say("hello", { session: third })))._tag, "SessionLimitReached")
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store, limits: { sessions: 2 } })))
+    })
+  )
+
+  it.effect("is given back when whoever brings a log goes before its end", () =>
+    Effect.gen(function* () {
+      yield* say("hello")
+      yield* ended()
+      const reached = Deferred.makeUnsafe<void>()
+      const slow = Stream.concat(
+        Stream.fromIterable((yield* log()).slice(0, 2)),
+        Stream.fromEffect(Effect.andThen(Deferred.succeed(reached, undefined), Effect.never))
+      )
+      const bringing = yield* Effect.forkChild(
+        Directory.use((directory) =>
+          directory.adopt({ session: other, from: s, agent: AgentId.make("main"), log: slow })
+        ),
+        { startImmediately: true }
+      )
+      yield* Deferred.await(reached)
+      assert.strictEqual((yield* Effect.flip(say("hello", { session: other })))._tag, "SessionLimitReached")
+      yield* Fiber.interrupt(bringing)
+      yield* say("hello", { session: other })
+      yield* ended(1, other)
+    }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], limits: { sessions: 2 } })))
+  )
+})
+
 describe("messages that wait", () => {
   it.effect("are not taken beyond a number, but what was taken is known when it is sent again", () =>
     Effect.gen(function* () {
@@ -131,6 +245,27 @@ describe("messages that wait", () => {
 })
 
 describe("pins", () => {
+  it.effect("are not put on a new session by whoever meant one that is being deleted", () =>
+    Effect.gen(function* () {
+      const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
+      const store = storeWith((whole) => ({ remove: (id) => Effect.andThen(paused, whole.remove(id)) }))
+      yield* Effect.gen(function* () {
+        yield* say("hello")
+        yield* ended()
+        const removing = yield* Effect.forkChild(remove(), { startImmediately: true })
+        yield* Deferred.await(reached)
+        const pinning = yield* Effect.forkChild(Effect.flip(Directory.use((directory) => directory.pin(s, 1))), {
+          startImmediately: true
+        })
+        yield* settle
+        yield* Deferred.succeed(goOn, undefined)
+        yield* Fiber.join(removing)
+        assert.strictEqual((yield* Fiber.join(pinning))._tag, "SessionUnknown")
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])], store })))
+    })
+  )
+
   it.effect("are a hundred at most", () =>
     Effect.gen(function* () {
       const pin = (event: number) => Directory.use((directory) => directory.pin(s, event))

@@ -146,7 +146,7 @@ describe("a summary", () => {
 
   fails("that fails costs the oldest turns, and says so", () => failing("overloaded"), /told to fail with overloaded/)
   fails("that is nonsense does too", () => text('{"foo": 1}'), /could not be understood/)
-  fails("that breaks off does too", () => text('{"add": {"facts": ["one"'), /could not be understood/)
+  fails("that breaks off does too", () => text('{"add": {"facts": ["one'), /could not be understood/)
   fails("that goes on and on in prose does too", () => text("so it goes ".repeat(300)), /could not be understood/)
   fails("that hangs does too, in the end", () => Stream.never, /took longer than 3 minutes/)
   fails("that is cut off by an error of the window does too", () => failing("context_overflow"), /context_overflow/)
@@ -188,15 +188,17 @@ describe("a summary", () => {
     )
   })
 
-  it.effect("from a provider that refuses altogether fails the turn and leaves nothing out", () =>
-    withModel({ summarise: () => failing("billing") }, () =>
-      Effect.gen(function* () {
-        yield* talk(enough)
-        assert.include(yield* outcomes, "billing")
-        assert.deepStrictEqual(yield* compactions, [])
-      })
+  for (const reason of ["billing", "connection", "rate_limited"] as const) {
+    it.effect(`from a provider that answers nobody (${reason}) fails the turn and leaves nothing out`, () =>
+      withModel({ summarise: () => failing(reason) }, () =>
+        Effect.gen(function* () {
+          yield* talk(enough)
+          assert.include(yield* outcomes, reason)
+          assert.deepStrictEqual(yield* compactions, [])
+        })
+      )
     )
-  )
+  }
 
   it.effect("stops at once when its turn is cancelled, and the next turn takes it up", () => {
     const opened = gate()

@@ -33,13 +33,25 @@ describe("an answer", () => {
   it("in a few words of prose is a fact", () =>
     assert.deepStrictEqual(changes(" The person is called Ada. "), { add: { facts: ["The person is called Ada."] } }))
 
+  it("that is cut off counts as far as its last whole entry", () => {
+    assert.deepStrictEqual(changes('{"add":{"facts":["one"'), added)
+    assert.deepStrictEqual(changes('{"add":{"facts":["one","two \\"and'), added)
+    assert.deepStrictEqual(changes('{"add":{"facts":["one"],"names":["Ada"],"fi'), {
+      add: { facts: ["one"], names: ["Ada"] }
+    })
+    assert.deepStrictEqual(changes('{"add":{"facts":["one"]},"retire":{"goals":["go","x'), {
+      ...added,
+      retire: { goals: ["go"] }
+    })
+  })
+
   for (const text of [
     "",
     "  ",
     "{",
     '{"foo":1}',
     '{"add":{"facts":"one"}}',
-    '{"add":{"facts":["one"',
+    '{"add":{"facts":["one',
     "so ".repeat(1_000)
   ]) {
     it(`like ${JSON.stringify(text.slice(0, 25))} is none`, () => assert.isUndefined(changes(text)))

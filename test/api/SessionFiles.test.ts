@@ -148,6 +148,13 @@ layer(RunningApp.layerWith({ files }), { excludeTestServices: true })("A session
           changed(4, (event) => ({ ...event, type: "Invented" })),
           /^line 4: type: Expected one of MessageAccepted, TurnStarted, .*, got "Invented"$/
         ],
+        [
+          changed(3, (event) => ({ ...event, model: "deep" })).replace(
+            '"deep"',
+            `${"[".repeat(5000)}${"]".repeat(5000)}`
+          ),
+          /^line 3: Expected at most 1000 levels$/
+        ],
         [changed(4, (event) => ({ ...event, seq: 7 })), /^line 4: seq: Expected 3, got 7$/],
         [
           changed(4, (event) => ({ ...event, at: "yesterday" })),
@@ -181,9 +188,32 @@ layer(RunningApp.layerWith({ files }), { excludeTestServices: true })("A session
       assert.strictEqual(answer.status, 201)
       const { turn } = (yield* eventsOf("larger"))[0] as { readonly turn: string }
       assert.strictEqual((yield* ended("larger", turn)).outcome, "completed")
+      const weighed = yield* bringIn("weighed", [header, longer, ...rest].join("\n"))
+      assert.strictEqual(weighed.status, 201, weighed.text)
+      assertProblem(yield* bringIn("messages", "x".repeat(3 * 1024 * 1024), "/messages"), 413, /at most \d+ are taken/)
       const endless = yield* stream("endless", `${header}\n${"x".repeat(9 * 1024 * 1024)}`)
       const problem: unknown = yield* Effect.promise(() => endless.json())
       assert.strictEqual(at(problem, "detail"), "line 2: Expected at most 8388608 bytes")
+    })
+  )
+
+  it.effect("is refused when more waits in it than in any session of ours", () =>
+    Effect.gen(function* () {
+      const instant = "2026-01-31T12:00:00.000Z"
+      const waiting = Array.from({ length: 2001 }, (_, index) =>
+        JSON.stringify({
+          ...{ seq: index + 1, at: instant, type: "MessageAccepted", turn: `turn_${index}`, agent: "main" },
+          ...{ channel: "api:crowd", text: "hello" }
+        })
+      )
+      const header = JSON.stringify({ fiberclaw: "session", version: 1, session: "crowd", agent: "main" })
+      assertProblem(
+        yield* bringIn("crowd", [header, ...waiting].join("\n")),
+        400,
+        /^more than 2000 messages wait or are pinned by event 2001 of the log$/
+      )
+      const { call } = yield* RunningApp
+      assert.strictEqual((yield* call("GET", `${sessions}/crowd`)).status, 404)
     })
   )
 })

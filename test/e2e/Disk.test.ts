@@ -238,6 +238,7 @@ describe.skipIf(!mayMount)("A tenant whose own disk", () => {
       yield* othersGoOn(service, "unharmed")
       yield* makeRoom(tenantFolder(place, "ill"))
       assert.deepStrictEqual(saidIn(yield* talk(service, "after")), ["after"])
+      for (const session of accepted) yield* with_(service, session).first("TurnEnded")
       yield* allThereAfterwards(service, ["before", ...accepted, "after"])
     })
   )

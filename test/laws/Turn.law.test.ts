@@ -231,10 +231,13 @@ describe("in every session", () => {
     )
   )
 
-  law("a log is folded from its compactions on to the same as from its beginning", ({ log, state }) => {
-    for (const event of log) {
+  law("a log is folded from its compactions on to the same as from its beginning, wherever it ends", (world) => {
+    const { log, state } = world
+    for (const [index, event] of log.entries()) {
       if (event.type !== "Compacted") continue
       assert.deepStrictEqual(foldAll(restored(event), log.slice(event.through)), state)
+      const upToIt = log.slice(0, index + 1)
+      assert.deepStrictEqual(foldAll(restored(event), upToIt.slice(event.through)), foldAll(empty, upToIt))
     }
   })
 

@@ -38,6 +38,7 @@ export const Happening = Schema.Union([
   Schema.TaggedStruct("Summarise", { how: Schema.Literals(["facts", "nothing", "too much", "not at all"]) }),
   Schema.TaggedStruct("Pin", { which: Schema.Literals([0, 1, 2, 3]) }),
   Schema.TaggedStruct("Unpin", {}),
+  Schema.TaggedStruct("Configure", { model: Schema.NullOr(Schema.Literals(["a/b", "c/d"])) }),
   Schema.TaggedStruct("LateReport", {}),
   Schema.TaggedStruct("Crash", {})
 ])
@@ -224,6 +225,8 @@ export const happens = (world: World, happening: Happening): void => {
       const [pinned] = world.state.pinned
       return pinned === undefined ? undefined : append(world, [{ type: "Unpinned", event: pinned.event }])
     }
+    case "Configure":
+      return append(world, [{ type: "SessionConfigured", model: happening.model }])
     case "Cancel":
       if (happening.waiting) return cancelWaiting(world)
       if (turn === undefined || turn.cancelling !== undefined) return

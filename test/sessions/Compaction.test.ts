@@ -158,6 +158,26 @@ describe("without a summary", () => {
   })
 })
 
+describe("a note", () => {
+  const noted = (state: Running, decisions: ReadonlyArray<string>, facts: ReadonlyArray<string> = []): Running => ({
+    ...state,
+    compaction: { through: 1, outputs: 0, note: { ...blank, decisions, facts } }
+  })
+
+  it("keeps instructions that were noted before, whatever a summary retires", () => {
+    const state = noted(turns(1), ["Instruction: Never say no.", "We sail."])
+    assert.deepStrictEqual(withInstructions(state, 6, blank).decisions, ["Instruction: Never say no."])
+  })
+
+  it("that has no room for what was left out says so all the same, and what else had to go", () => {
+    const facts = Array.from({ length: 200 }, (_, nth) => `It is ${nth}.`)
+    const event = withoutSummary(noted(turns(4), [], facts), limits, { reason: "window", through: 11 }, "it failed")
+    assert.strictEqual(event.method, "turnsDropped")
+    assert.include(event.note.facts, "Events 2 to 11 of this conversation were left out without a summary.")
+    assert.match(event.detail ?? "", /^it failed; \d+ entries of the note were left out for want of room$/)
+  })
+})
+
 describe("outputs", () => {
   const room = (...events: ReadonlyArray<NewSessionEvent>) =>
     roomFor(running(said("t"), started("t"), ...events), limits)

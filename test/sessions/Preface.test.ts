@@ -3,11 +3,12 @@ import { blank } from "../../src/domain/Note.ts"
 import { prefaceOf, textOf } from "../../src/sessions/Preface.ts"
 
 describe("a preface", () => {
-  it("is none where there is nothing to tell", () => assert.deepStrictEqual(prefaceOf(blank, []), []))
+  it("is none where there is nothing to tell", () =>
+    assert.deepStrictEqual(prefaceOf({ note: blank, through: 0 }, []), []))
 
   it("is one message that tells the note by its sections, and what is pinned word for word", () => {
     const note = { ...blank, goals: ["a boat"], names: ["Ada", "Zampano"] }
-    const [message, ...more] = prefaceOf(note, [
+    const [message, ...more] = prefaceOf({ note, through: 3 }, [
       { event: 1, role: "user", text: "not on a Friday" },
       { event: 4, role: "assistant", text: "never" }
     ])

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Prompt } from "effect/ai"
+import { SessionId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { messagesOf } from "../../src/sessions/History.ts"
 import { empty, fold, foldAll } from "../../src/sessions/SessionLog.ts"
@@ -150,6 +151,20 @@ describe("a call", () => {
     const { turn } = stateOf(...asking, { ...reply, content: [own, ...reply.content] })
     assert.deepStrictEqual(turn?.calls, [])
     assert.strictEqual(turn?.finished, "stop")
+  })
+
+  it("that was allowed always elsewhere is not allowed here", () => {
+    const imported: NewSessionEvent = { type: "SessionImported", from: SessionId.make("elsewhere") }
+    const { alwaysAllowed, waiting } = stateOf(
+      ...calling,
+      asked("t", "b"),
+      settled("t", "b", "allowAlways"),
+      ended("t"),
+      said("u"),
+      imported
+    )
+    assert.deepStrictEqual([...alwaysAllowed], [])
+    assert.deepStrictEqual(waiting, [])
   })
 
   it("is allowed always by its tool and everything it was asked to do", () => {

@@ -78,5 +78,8 @@ describe("fitting", () => {
     assert.strictEqual(fit[0]?.event, 1)
     assert.strictEqual(fit.at(-1)?.event, 100)
     assert.isBelow(fit.length, 20)
+    const gap = fit.find(({ text }) => text.startsWith("["))
+    assert.strictEqual(gap?.text, `[${101 - fit.length} messages left out]`)
+    assert.strictEqual(gap?.event, (fit.length - 1) / 2 + 1)
   })
 })

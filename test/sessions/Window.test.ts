@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TurnId } from "../../src/domain/Ids.ts"
+import { blank } from "../../src/domain/Note.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { messagesOf } from "../../src/sessions/History.ts"
 import { empty, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
@@ -45,6 +46,15 @@ describe("a compacted history", () => {
       "three"
     ])
     assert.deepStrictEqual(texts(stateOf(compacted("v", 11, "all was said"))), [noted("all was said"), "three"])
+  })
+
+  it("says that something was said earlier also where nothing of it was noted", () => {
+    const silent = stateOf(compacted("v", 11, "x", { note: blank }))
+    assert.deepStrictEqual(texts(silent), [
+      "What was said earlier in this conversation is no longer shown, and nothing of it was noted.",
+      "three"
+    ])
+    assert.deepStrictEqual(texts(stateOf(compacted("v", 0, "x", { note: blank, outputs: 4 })))[0], "one")
   })
 
   it("begins with a turn, whose message waited before the cut", () =>

@@ -115,6 +115,18 @@ describe("An archive", () => {
       /ENOENT|EEXIST|behind a link/
     )
     assert.isFalse(existsSync(inside("sub/file")))
+    rmSync(inside("target"), { recursive: true })
+    mkdirSync(inside("target"))
+    const link = { _tag: "Link", path: "source", target: inside("backup") }
+    forge(link, { _tag: "Link", path: "source/made/here", target: "nowhere" })
+    assert.throws(() => unpack(inside("backup"), { folder: inside("target"), as: "data" }), /behind a link/)
+    assert.isFalse(existsSync(inside("backup/made")))
+  })
+
+  it("is refused when a line of its list never ends", () => {
+    make()
+    forge({ _tag: "Skipped", path: "long", reason: "x".repeat(3 << 20) })
+    assert.throws(() => unpack(inside("backup"), null), /a line that is too long/)
   })
 })
 

@@ -63,6 +63,8 @@ const toMessages = (messages: ReadonlyArray<Prompt.Message>): Array<MessageParam
     if (last?.role === role) last.content.push(...content)
     else turns.push({ role, content: [...content] })
   }
+  // What a client brings along may begin with a greeting; the API wants a person to speak first.
+  if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [...text("(The conversation begins.)")] })
   return turns.map(({ content, role }) => ({ role, content: role === "user" ? resultsFirst(content) : content }))
 }
 

@@ -108,6 +108,8 @@ const search = Effect.gen(function* () {
   // Its texts are words already: of these, this tokenizer takes none apart.
   yield* sql`CREATE VIRTUAL TABLE said USING
     fts5 (words, content = '', contentless_delete = 1, detail = 'none', tokenize = 'ascii')`
+  // Whoever writes into it merges its parts, a little each time; by itself it would merge many at once.
+  yield* sql`INSERT INTO said (said, rank) VALUES ('automerge', 0)`
   yield* sql`CREATE TABLE indexed (through INTEGER NOT NULL)`
   yield* sql`INSERT INTO indexed VALUES (0)`
 })

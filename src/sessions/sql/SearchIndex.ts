@@ -12,20 +12,27 @@ import type { SessionId } from "../../domain/Ids.ts"
 import { bestFirst, hitOf, saidIn, saying, type Scored, wordsOf } from "../Search.ts"
 import type { SearchQuery } from "../SessionQuery.ts"
 import { StoreUnavailable } from "../StoreError.ts"
+import { transactUnsynced } from "./Background.ts"
 import { decodeRow, type EventRow } from "./EventBody.ts"
-import { type Connection, inserting, perform, transact, type Write } from "./Insert.ts"
+import { type Connection, inserting, perform, type Write } from "./Insert.ts"
 import { unavailable } from "./Rows.ts"
 
 type Sql = SqlClient.SqlClient
 
-/** How many events are looked through in one stretch, in which no other fiber gets on: some 3 ms. */
-const piece = 100
+/** How many events are indexed in one stretch, in which no other fiber gets on, and of how many bytes: some 4 ms. */
+const [piece, pieceBytes] = [100, 32_768]
+
+/**
+ * Of how many pages of the index parts are merged with every piece, instead of many at once now and then
+ * (https://sqlite.org/fts5.html#the_merge_command): a piece fills up to 8 pages, each of which is merged a few times.
+ */
+const merged = 40
 
 /** How many rowids of the index are searched in one stretch: at worst each of them matches and is looked up. */
 const span = 4096
 
-/** How many of the newest events that match are looked at. */
-const candidateLimit = 300
+/** How many of the newest events that match are looked at, and how many of them in one stretch. */
+const [candidateLimit, candidatePiece] = [300, 16]
 
 /** How long one search may take, in milliseconds; it answers what it found, but not before the index is complete. */
 const patience = 2000
@@ -83,7 +90,8 @@ export const deleteEvents = (ids: ReadonlyArray<number>): ReadonlyArray<Write> =
     `UPDATE indexed SET through = (SELECT COALESCE(MAX(id), 0) FROM events)
       WHERE through > (SELECT COALESCE(MAX(id), 0) FROM events)`,
     []
-  ]
+  ],
+  mergeSaid
 ]
 
 /** Indexes everything up to event `last`, so far as it is still there. */
@@ -106,12 +114,15 @@ const candidates = Effect.fnUntraced(function* (
   const deadline = (yield* Clock.currentTimeMillis) + patience
   const found: Array<Scored> = []
   const [oldest, newest] = yield* bounds(sql, query, last)
-  for (let end = newest; end >= oldest && found.length < candidateLimit; end -= span) {
+  for (let end = newest; end >= oldest && found.length < candidateLimit; ) {
     const rows = yield* Effect.mapError(matching(sql, query, words, end - span + 1, end), unavailable)
     for (const row of rows) {
       const event = yield* Effect.fromResult(decodeRow(row.session, row))
       found.push(...hitOf(row.session, event, words))
+      if (row.body.length > pieceBytes) yield* Effect.yieldNow
     }
+    const oldestRow = rows[candidatePiece - 1]
+    end = oldestRow === undefined ? end - span : oldestRow.id - 1
     if ((yield* Clock.currentTimeMillis) > deadline) break
     yield* Effect.yieldNow
   }
@@ -142,7 +153,7 @@ const matching = (sql: Sql, query: SearchQuery, words: ReadonlySet<string>, from
   ]
   return sql<CandidateRow>`SELECT events.id, sessions.id AS session, events.seq, at, body
     FROM said JOIN events ON events.id = said.rowid JOIN sessions ON sessions.log = events.log
-    WHERE ${sql.and(within)} ORDER BY said.rowid DESC LIMIT ${candidateLimit}`
+    WHERE ${sql.and(within)} ORDER BY said.rowid DESC LIMIT ${candidatePiece}`
 }
 
 const lastEvent = (sql: Sql) =>
@@ -155,22 +166,39 @@ const indexedThrough = (sql: Sql) =>
 const indexPiece = Effect.fnUntraced(function* (sql: Sql) {
   const through = yield* indexedThrough(sql)
   if ((yield* lastEvent(sql)) <= through) return true
-  return yield* transact(sql, (connection) => writePiece(sql, connection))
+  return yield* transactUnsynced(sql, (connection) => writePiece(sql, connection))
 })
 
 const writePiece = Effect.fnUntraced(function* (sql: Sql, connection: Connection) {
   const through = yield* indexedThrough(sql)
+  const to = yield* endOfPiece(sql, through)
   const rows = yield* sql<SaidRow>`SELECT events.id, events.seq, at, body FROM events
-    WHERE events.id > ${through} AND events.id <= ${through + piece} AND ${sql.in("type", saying)}`
+    WHERE events.id > ${through} AND events.id <= ${to} AND ${sql.in("type", saying)}`
   const said = rows.flatMap((row): ReadonlyArray<readonly [number, string]> => {
     // One that cannot be read says so when it is read itself; here it would keep all others from being found.
     const event = decodeRow("" as SessionId, row)
     return event._tag === "Success" ? [[row.id, Array.from(new Set(wordsOf(saidIn(event.success)))).join(" ")]] : []
   })
-  yield* perform(connection, writeSaid(said))
+  yield* perform(connection, [...writeSaid(said), mergeSaid])
   const last = yield* lastEvent(sql)
-  yield* sql`UPDATE indexed SET through = ${Math.min(last, through + piece)}`
-  return last <= through + piece
+  yield* sql`UPDATE indexed SET through = ${Math.min(last, to)}`
+  return last <= to
+})
+
+/** The last event of the piece behind `through`, which has one event that says something, or as many as it may have. */
+const endOfPiece = Effect.fnUntraced(function* (sql: Sql, through: number) {
+  const rows = yield* sql<{ readonly id: number; readonly bytes: number }>`
+    SELECT id, octet_length(body) AS bytes FROM events
+    WHERE id > ${through} AND id <= ${through + piece} AND ${sql.in("type", saying)} ORDER BY id`
+  let to: number | undefined
+  let sum = 0
+  for (const { bytes, id } of rows) {
+    sum += bytes
+    if (to !== undefined && sum > pieceBytes) return to
+    to = id
+  }
+  return through + piece
 })
 
 const writeSaid = inserting("said", ["rowid", "words"])
+const mergeSaid: Write = ["INSERT INTO said (said, rank) VALUES ('merge', ?)", [merged]]

@@ -15,9 +15,10 @@ import { type SessionEvent, SessionSummary } from "../../domain/SessionEvent.ts"
 import type { Incarnation } from "../../kernel/Incarnation.ts"
 import { Adoption } from "../Adoption.ts"
 import { SessionExists } from "../StoreError.ts"
+import { transactUnsynced } from "./Background.ts"
 import type { Heads } from "./Batch.ts"
 import { encodeBody } from "./EventBody.ts"
-import { type Connection, perform, transact } from "./Insert.ts"
+import { type Connection, perform, transact, type Values } from "./Insert.ts"
 import { unavailable } from "./Rows.ts"
 import { deleteEvents } from "./SearchIndex.ts"
 import { detailValues, sessionValues, writeSessions } from "./SessionTable.ts"
@@ -25,14 +26,18 @@ import { freshLog, messageValues, writeEvents, writeMessages } from "./Tables.ts
 
 type Sql = SqlClient.SqlClient
 
-/** How many events are written, and how many purged, in one transaction: some 3 ms, in which no other fiber gets on. */
-const [piece, purged] = [250, 100]
+/** How many events are written in one transaction, in which no other fiber gets on, and of how many characters: some 3 ms. */
+const [piece, pieceLength] = [100, 131_072]
+
+/** How many are purged in one. */
+const purgeLimit = 50
 
 /** Starts to purge what an earlier life left. */
 export const wholeLogs = Effect.fnUntraced(function* (sql: Sql, incarnation: Incarnation["Service"], heads: Heads) {
   const left = yield* sql<{ readonly log: number }>`SELECT log FROM orphans ORDER BY log`
-  const purging = (log: number) => incarnation.fork(Effect.ignore(purge(sql, log), { log: "Warn" }))
-  yield* Effect.forEach(left, ({ log }) => purging(log), { discard: true })
+  const purged = (log: number) => Effect.ignore(purge(sql, log), { log: "Warn" })
+  const purging = (log: number) => incarnation.fork(purged(log))
+  if (left.length > 0) yield* incarnation.fork(Effect.forEach(left, ({ log }) => purged(log), { discard: true }))
 
   const remove = Effect.fn("SessionStore.remove")(function* (session: SessionId) {
     const log = yield* Effect.mapError(sql.withTransaction(orphan(sql, heads, session)), unavailable)
@@ -57,19 +62,28 @@ const adopting = Effect.fnUntraced(function* <E>(
   events: Stream.Stream<SessionEvent, E>
 ) {
   const adoption = new Adoption(session)
-  const write = Effect.fnUntraced(function* (some: ReadonlyArray<SessionEvent>) {
-    const rows = some.map((event) => {
-      adoption.take(event)
-      const { at, seq, ...body } = event
-      return [log, seq, at, event.type, encodeBody(body)]
-    })
+  const rows: Array<Values> = []
+  let length = 0
+  const flush = Effect.gen(function* () {
+    const writes = writeEvents(rows.splice(0))
+    length = 0
     yield* Effect.mapError(
-      transact(sql, (connection) => perform(connection, writeEvents(rows))),
+      transactUnsynced(sql, (connection) => perform(connection, writes)),
       unavailable
     )
     yield* Effect.yieldNow
   })
-  yield* Stream.runForEach(Stream.grouped(events, piece), write)
+  const write = (event: SessionEvent) =>
+    Effect.suspend(() => {
+      adoption.take(event)
+      const { at, seq, ...body } = event
+      const text = encodeBody(body)
+      rows.push([log, seq, at, event.type, text])
+      length += text.length
+      return rows.length < piece && length < pieceLength ? Effect.void : flush
+    })
+  yield* Stream.runForEach(events, write)
+  yield* flush
   const row = adoption.row()
   const appear = Effect.fnUntraced(function* (connection: Connection) {
     const [there] = yield* sql`SELECT log FROM sessions WHERE id = ${session}`
@@ -109,16 +123,16 @@ const orphan = Effect.fnUntraced(function* (sql: Sql, heads: Heads, session: Ses
 
 /** Deletes the events of an orphaned log, and it is one no longer. */
 const purge = Effect.fnUntraced(function* (sql: Sql, log: number) {
-  const next = transact(sql, (connection) => purgePiece(sql, connection, log))
-  while ((yield* next) === purged) yield* Effect.yieldNow
+  const next = transactUnsynced(sql, (connection) => purgePiece(sql, connection, log))
+  while ((yield* next) === purgeLimit) yield* Effect.yieldNow
 })
 
 const purgePiece = Effect.fnUntraced(function* (sql: Sql, connection: Connection, log: number) {
   const rows = yield* sql<{
     readonly id: number
-  }>`SELECT id FROM events WHERE log = ${log} ORDER BY seq LIMIT ${purged}`
+  }>`SELECT id FROM events WHERE log = ${log} ORDER BY seq LIMIT ${purgeLimit}`
   const ids = rows.map(({ id }) => id)
   yield* perform(connection, deleteEvents(ids))
-  if (rows.length < purged) yield* sql`DELETE FROM orphans WHERE log = ${log}`
+  if (rows.length < purgeLimit) yield* sql`DELETE FROM orphans WHERE log = ${log}`
   return rows.length
 })

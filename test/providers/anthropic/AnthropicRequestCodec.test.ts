@@ -72,8 +72,21 @@ describe("AnthropicRequestCodec", () => {
     ])
   })
 
+  it("lets a person speak first, whoever did", () => {
+    const { messages } = params([
+      { role: "assistant", content: "Welcome!" },
+      { role: "user", content: "hi" }
+    ])
+    assert.deepStrictEqual(messages as unknown, [
+      { role: "user", content: [text("(The conversation begins.)")] },
+      { role: "assistant", content: [text("Welcome!")] },
+      { role: "user", content: [text("hi")] }
+    ])
+  })
+
   it("sends thinking back in its place, and drops thinking that is not the vendor's", () => {
     const { messages } = params([
+      { role: "user", content: "go" },
       {
         role: "assistant",
         content: [
@@ -86,7 +99,7 @@ describe("AnthropicRequestCodec", () => {
         ]
       }
     ])
-    assert.deepStrictEqual(messages[0]?.content as unknown, [
+    assert.deepStrictEqual(messages[1]?.content as unknown, [
       { type: "thinking", thinking: "hm", signature: "sig" },
       { type: "redacted_thinking", data: "xyz" },
       { type: "thinking", thinking: "", signature: "omitted" },
@@ -96,10 +109,11 @@ describe("AnthropicRequestCodec", () => {
 
   it("makes ids and inputs of other providers fit", () => {
     const { messages } = params([
+      { role: "user", content: "go" },
       { role: "assistant", content: [{ ...call("call:1.a"), params: "not an object" }] },
       { role: "tool", content: [result("call:1.a", undefined)] }
     ])
-    assert.deepStrictEqual(messages as unknown, [
+    assert.deepStrictEqual(messages.slice(1) as unknown, [
       { role: "assistant", content: [{ type: "tool_use", id: "call_1_a", name: "exec", input: {} }] },
       { role: "user", content: [{ type: "tool_result", tool_use_id: "call_1_a", content: [text("null")] }] }
     ])
@@ -107,6 +121,7 @@ describe("AnthropicRequestCodec", () => {
 
   it("leaves out what ran on a provider's side", () => {
     const { messages } = params([
+      { role: "user", content: "go" },
       {
         role: "assistant",
         content: [
@@ -116,7 +131,7 @@ describe("AnthropicRequestCodec", () => {
         ]
       }
     ])
-    assert.deepStrictEqual(messages[0]?.content as unknown, [text("done")])
+    assert.deepStrictEqual(messages[1]?.content as unknown, [text("done")])
   })
 
   it("shows images and documents, and names other files", () => {

@@ -121,6 +121,23 @@ describe("WholeLogs", () => {
     )
   )
 
+  it.effect("leaves every commit of an append synced, also when it failed itself", () =>
+    withStore(
+      Effect.gen(function* () {
+        const store = yield* SessionStore
+        const sql = yield* SqlClient.SqlClient
+        const full = [{ synchronous: 2 }]
+        yield* store.adopt(a, logOf(300))
+        yield* store.search({ text: "number", limit: 9 })
+        assert.deepStrictEqual(yield* sql`PRAGMA synchronous`.unprepared, full)
+        yield* sql`PRAGMA max_page_count = 80`
+        yield* Effect.flip(store.adopt(session("b"), logOf(10_000)))
+        assert.isTrue(yield* store.remove(a))
+        assert.deepStrictEqual(yield* sql`PRAGMA synchronous`.unprepared, full)
+      })
+    )
+  )
+
   it.effect("never gives a log a number under which another is still being purged", () =>
     withStore(
       Effect.gen(function* () {
