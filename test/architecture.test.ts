@@ -64,6 +64,7 @@ const packages: Readonly<Record<string, ReadonlyArray<string>>> = {
   "node:child_process": ["tools/exec"],
   // One place per Effect family outside the core.
   "effect/process": ["tools/exec"],
+  "effect/schema": ["sessions/sql"],
   "effect/sql": ["sessions/sql", "tenants", "app"],
   "effect/reactivity": ["sessions/sql", "app"],
   "effect/cli": ["cli"],

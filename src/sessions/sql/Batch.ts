@@ -96,14 +96,14 @@ const numbered = Effect.fnUntraced(function* (sql: Sql, known: ReadonlyMap<Sessi
 
 const eventValues = (batch: Batch, admissions: ReadonlyArray<Admission>, logs: Logs) => {
   const rows: Array<Values> = []
-  for (const [index, { bodies, session }] of batch.entries()) {
+  batch.forEach(({ bodies, session }, index) => {
     const admission = admissions[index]
     const log = logs.get(session)
-    if (admission?._tag !== "Admitted" || log === undefined) continue
-    for (const [place, { at, seq, type }] of admission.events.entries()) {
+    if (admission?._tag !== "Admitted" || log === undefined) return
+    admission.events.forEach(({ at, seq, type }, place) => {
       rows.push([log, seq, at, type, bodies[place] ?? ""])
-    }
-  }
+    })
+  })
   return rows
 }
 

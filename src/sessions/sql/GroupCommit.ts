@@ -6,7 +6,6 @@
  * any failing commit and any caller that gives up, and whoever still waits when the Scope closes is told so. A caller that
  * is interrupted while it waits does not know whether it was committed.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
@@ -15,8 +14,8 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import { Incarnation } from "../../kernel/Incarnation.ts"
 
 export interface GroupCommit<Request, A, E> {
-  /** Waits until `request` is committed or refused. */
-  readonly submit: (request: Request) => Effect.Effect<A, E>
+  /** Makes a request and waits until it is committed or refused. What making it throws is a defect of the caller alone. */
+  readonly submit: (request: () => Request) => Effect.Effect<A, E>
 }
 
 export interface GroupCommitOptions<Request, A, E> {
@@ -30,7 +29,7 @@ export interface GroupCommitOptions<Request, A, E> {
 
 interface Waiting<Request, A, E> {
   readonly request: Request
-  readonly answer: Deferred.Deferred<A, E>
+  readonly answer: (exit: Exit.Exit<A, E>) => void
 }
 
 /** How many callers are answered in one stretch: each goes on at once, as far as it gets, for some 0.3 ms. */
@@ -49,14 +48,13 @@ export const make: <Request, A, E>(
   let submitted = 0
   let settled = 0
 
-  const submit = (request: Request): Effect.Effect<A, E> =>
-    Effect.suspend(() => {
-      if (!open) return Effect.fail(options.closed)
-      const answer = Deferred.makeUnsafe<A, E>()
-      queue.push({ request, answer })
+  // Whoever waits is resumed directly: a Deferred each would cost 3 % of an append.
+  const submit = (request: () => Request): Effect.Effect<A, E> =>
+    Effect.callback((answer) => {
+      if (!open) return answer(Exit.fail(options.closed))
+      queue.push({ request: request(), answer })
       submitted++
       doorbell.openUnsafe()
-      return Deferred.await(answer)
     })
 
   /** A few at a time, so that others get on in between. */
@@ -64,10 +62,11 @@ export const make: <Request, A, E>(
     batch: ReadonlyArray<Waiting<Request, A, E>>,
     answerTo: (index: number) => Exit.Exit<A, E>
   ) {
-    for (const [index, { answer }] of batch.entries()) {
+    let index = 0
+    for (const { answer } of batch) {
       if (index > 0 && index % answeredAtOnce === 0) yield* Effect.yieldNow
       settled++
-      Deferred.doneUnsafe(answer, answerTo(index))
+      answer(answerTo(index++))
     }
   })
 
@@ -91,7 +90,7 @@ export const make: <Request, A, E>(
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       open = false
-      for (const { answer } of queue.splice(0)) Deferred.doneUnsafe(answer, Effect.fail(options.closed))
+      for (const { answer } of queue.splice(0)) answer(Exit.fail(options.closed))
     })
   )
   // Whoever can run now may join: an answered caller resumes at once and would otherwise keep the writer to itself.

@@ -56,7 +56,7 @@ const make = Effect.gen(function* () {
   })
   // Without a span of its own, which would cost as much as encoding the events: that of the caller tells its time.
   const append: Service["append"] = (session, after, events) =>
-    Effect.suspend(() => writer.submit({ session, after, events, bodies: events.map(encodeBody) }))
+    writer.submit(() => ({ session, after, events, bodies: events.map(encodeBody) }))
   const incarnation = yield* Incarnation
   const whole = yield* Effect.mapError(wholeLogs(sql, incarnation, heads), unavailable)
   yield* incarnation.fork(indexing(sql))

@@ -22,7 +22,11 @@ const gated = Effect.gen(function* () {
     Incarnation,
     incarnate(yield* Effect.scope, (reported) => (vitals = reported)).service
   )
-  const ask = (request: string) => Effect.forkChild(submit(request), { startImmediately: true })
+  const ask = (request: string) =>
+    Effect.forkChild(
+      submit(() => request),
+      { startImmediately: true }
+    )
   return { gate, started, batches, submit, ask, vitals: () => vitals() }
 })
 
@@ -45,7 +49,7 @@ describe("GroupCommit", () => {
     Effect.gen(function* () {
       const { batches, gate, submit } = yield* gated
       yield* gate.open
-      const caller = (name: string) => Effect.forEach([1, 2, 3], () => submit(name), { discard: true })
+      const caller = (name: string) => Effect.forEach([1, 2, 3], () => submit(() => name), { discard: true })
       const first = yield* Effect.forkChild(caller("a"), { startImmediately: true })
       // These start behind the writer, which the first caller has woken, and join from the next batch on.
       const others = yield* Effect.forEach(["b", "c"], (name) => Effect.forkChild(caller(name)))
@@ -63,7 +67,22 @@ describe("GroupCommit", () => {
         const exit = yield* Fiber.await(fiber)
         assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
       }
-      assert.strictEqual(yield* submit("next"), "next!")
+      assert.strictEqual(yield* submit(() => "next"), "next!")
+    })
+  )
+
+  it.effect("lets a request that cannot be made harm its caller alone", () =>
+    Effect.gen(function* () {
+      const { ask, batches, gate, submit, vitals } = yield* gated
+      const unmakeable = submit(() => {
+        throw new Error("boom")
+      })
+      assert.isTrue(Cause.hasDies(yield* Effect.flip(Effect.sandbox(unmakeable))))
+      const fiber = yield* ask("a")
+      assert.deepStrictEqual(vitals(), { waiting: 1, done: 0 })
+      yield* gate.open
+      assert.strictEqual(yield* Fiber.join(fiber), "a!")
+      assert.deepStrictEqual(batches, [["a"]])
     })
   )
 
@@ -75,7 +94,7 @@ describe("GroupCommit", () => {
       const waiting = yield* ask("b")
       yield* Fiber.interruptAll([committing, waiting])
       yield* gate.open
-      assert.strictEqual(yield* submit("c"), "c!")
+      assert.strictEqual(yield* submit(() => "c"), "c!")
       assert.deepStrictEqual(batches, [["a"], ["b", "c"]])
     })
   )
@@ -106,7 +125,7 @@ describe("GroupCommit", () => {
       yield* Fiber.join(closing)
       assert.strictEqual(yield* Fiber.join(running), "a!")
       assert.strictEqual(yield* Effect.flip(Fiber.join(queued)), "closed")
-      assert.strictEqual(yield* Effect.flip(submit("c")), "closed")
+      assert.strictEqual(yield* Effect.flip(submit(() => "c")), "closed")
     })
   )
 })
