@@ -29,7 +29,7 @@
             mkdir -p $out/share/fiberclaw $out/bin
             cp -r package.json LICENSE config scripts src node_modules $out/share/fiberclaw/
             makeWrapper ${pkgs.nodejs_24}/bin/node $out/bin/fiberclaw \
-              --add-flags $out/share/fiberclaw/scripts/fiberclaw.js
+              --add-flags "--max-semi-space-size=16 $out/share/fiberclaw/scripts/fiberclaw.js"
             runHook postInstall
           '';
           meta = {

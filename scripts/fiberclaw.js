@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 /**
  * The command `fiberclaw`: runs src/main.ts on a Node.js that can.
  *
@@ -8,7 +8,7 @@
  */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { cacheCompiledCode, needed, ownNode, recentEnough } from "./runtime.js"
+import { cacheCompiledCode, flags, needed, ownNode, recentEnough } from "./runtime.js"
 
 const forwarded = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR2"]
 
@@ -22,7 +22,7 @@ function refuse(why) {
 
 /** Becomes a mere shell around the same command on another Node.js: same streams, signals and exit code. */
 function runOn(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" })
+  const child = spawn(node, [...flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" })
   for (const signal of forwarded) {
     process.on(signal, () => {
       // A terminal sends Ctrl-C to both processes: forwarding it would make it two.

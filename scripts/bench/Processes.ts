@@ -27,10 +27,23 @@ export interface ServiceOptions {
 export const token = "bench-0123456789abcdef"
 
 export const service = ({ compileCache, config = `${root}/config`, data }: ServiceOptions): Promise<Running> =>
-  run([`${root}/scripts/fiberclaw.js`, "serve", "--config", config, "--data", data, "--port", "0"], {
-    FIBERCLAW_ADMIN_TOKEN: token,
-    ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache })
-  })
+  run(
+    [
+      "--max-semi-space-size=16",
+      `${root}/scripts/fiberclaw.js`,
+      "serve",
+      "--config",
+      config,
+      "--data",
+      data,
+      "--port",
+      "0"
+    ],
+    {
+      FIBERCLAW_ADMIN_TOKEN: token,
+      ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache })
+    }
+  )
 
 /** The least that Node.js does to answer a request. */
 export const plainNode = (): Promise<Running> =>

@@ -5,7 +5,6 @@
  * subtree down with it, whose own supervisor decides.
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -26,14 +25,10 @@ import type { Judgement } from "./TurnStep.ts"
 /** How often in a row a turn may be cut off at the same place before it is given up as poisonous. */
 const maxResumes = 5
 
-/** A piece of work with all it needs, meant for the incarnation that began with this start. */
-interface Work {
-  readonly effect: Effect.Effect<unknown, unknown>
-  readonly incarnation: number
-}
+type Work = FiberSet.FiberSet<unknown, unknown>
 
-/** An agent answers a piece of work with the fiber that does it. */
-type AgentActor = Actor.Actor<Work, Fiber.Fiber<unknown, unknown>, AgentStopped>
+/** The incarnation that began with this start is asked to take on a piece of work, and answers with what it belongs to. */
+type AgentActor = Actor.Actor<number, Work, AgentStopped>
 
 /** What is known of an agent over all its incarnations. */
 interface Post {
@@ -60,12 +55,10 @@ const make = Effect.fnUntraced(function* () {
     const post = posts.get(id)
     if (post === undefined) return yield* Effect.die(new Error(`there is no agent ${id}`))
     const { definition } = post
-    const work = yield* FiberSet.make<unknown, unknown>()
+    const work: Work = yield* FiberSet.make()
     const own = ++post.starts
-    const receive = ({ effect, incarnation }: Work) =>
-      incarnation === own
-        ? FiberSet.run(work, effect, { startImmediately: true })
-        : Effect.fail(new AgentStopped({ agent: id }))
+    const receive = (incarnation: number) =>
+      incarnation === own ? Effect.succeed(work) : Effect.fail(new AgentStopped({ agent: id }))
     const provider = providers.find(definition.model.provider)
     if (provider === undefined) {
       yield* Effect.logError("agent has no provider").pipe(Effect.annotateLogs({ agent: id, ...definition.model }))
@@ -87,7 +80,7 @@ const make = Effect.fnUntraced(function* () {
         context: { ...context, maxTokens, overhead, counts: provider.count !== undefined },
         judge: (tool, input) => judge(toolbox, post, tool, input)
       },
-      run: (effect) => run(post, own, effect)
+      start: (effect) => start(post, own, effect)
     })
     return receive
   })
@@ -131,23 +124,15 @@ const resolve = (providers: Providers["Service"], named: string): Resolved | und
   return slash < 1 || provider === undefined ? undefined : { provider, model: named.slice(slash + 1) }
 }
 
-/** The work is a fiber of the incarnation; its caller waits for it, and takes it down when interrupted. */
-const run = <A, E, R>(post: Post, incarnation: number, effect: Effect.Effect<A, E, R>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const work = Effect.provideContext(effect, yield* Effect.context<R>())
-      const ask = post.actor.ask({ effect: work, incarnation }, { timeout: "infinity", whenDown: "fail" })
-      // What the agent answers with is the fiber of this very effect.
-      const fiber = (yield* Effect.mapError(ask, () => new AgentStopped({ agent: post.id }))) as Fiber.Fiber<A, E>
-      post.running++
-      const exit = yield* restore(Fiber.await(fiber)).pipe(
-        Effect.onInterrupt(() => Fiber.interrupt(fiber)),
-        Effect.ensuring(Effect.sync(() => post.running--))
-      )
-      const stopped = exit._tag === "Failure" && exit.cause.reasons.every((reason) => reason._tag === "Interrupt")
-      return stopped ? yield* new AgentStopped({ agent: post.id }) : yield* exit
-    })
-  )
+/** One fiber for each piece of work and nobody who waits with it, as there may be very many. */
+const start = Effect.fnUntraced(function* <A, E, R>(post: Post, incarnation: number, effect: Effect.Effect<A, E, R>) {
+  const asked = post.actor.ask(incarnation, { timeout: "infinity", whenDown: "fail" })
+  const work = yield* Effect.mapError(asked, () => new AgentStopped({ agent: post.id }))
+  const fiber = yield* FiberSet.run(work, effect, { startImmediately: true })
+  post.running++
+  fiber.addObserver(() => post.running--)
+  return fiber
+}, Effect.uninterruptible)
 
 /** The agent's policy for one call: only its own tools, and a person's consent for what may do harm. */
 const judge = (toolbox: Toolbox["Service"], { definition, id }: Post, tool: string, input: unknown): Judgement => {

@@ -6,7 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import type { Effect, Option } from "effect"
+import type { Effect, Fiber, Option } from "effect"
 import type { Tool as AiTool } from "effect/ai"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import { AgentId } from "../domain/Ids.ts"
@@ -43,8 +43,11 @@ export interface ServingAgent {
   readonly tools: ReadonlyArray<AiTool.Any>
   /** Who answers for a model named `provider/model`; none if the tenant has no such provider. */
   resolve(model: string): Resolved | undefined
-  /** Runs work inside this incarnation; fails with `AgentStopped` when it ends first. */
-  run<A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | AgentStopped, R>
+  /**
+   * Starts work in a fiber of this incarnation, which is interrupted when that ends. It is the caller's to interrupt, too,
+   * and runs with all that the caller has.
+   */
+  start<A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<Fiber.Fiber<A, E>, AgentStopped, R>
 }
 
 /** What an operator sees of an agent. `running` counts the pieces of work under way. */

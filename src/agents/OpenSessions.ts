@@ -25,8 +25,8 @@ interface Entry {
   door: Latch.Latch | undefined
   /** Whoever comes next is to find another. */
   isStale: boolean
-  /** Open when the last visitor has gone, for whoever wants to be alone. */
-  readonly empty: Latch.Latch
+  /** Opened when the last visitor has gone; made by whoever wants to be alone. */
+  empty: Latch.Latch | undefined
 }
 
 export interface OpenSessions {
@@ -63,7 +63,7 @@ export const make = Effect.gen(function* () {
       forgotten: undefined,
       door: undefined,
       isStale: false,
-      empty: Latch.makeUnsafe(true)
+      empty: undefined
     }
     entries.set(id, entry)
     entry.borrowers++
@@ -84,7 +84,7 @@ export const make = Effect.gen(function* () {
   }
 
   const leave = (id: SessionId, entry: Entry): void => {
-    if (--entry.visitors === 0) entry.empty.openUnsafe()
+    if (--entry.visitors === 0) entry.empty?.openUnsafe()
     giveBack(id, entry)
   }
 
@@ -101,11 +101,18 @@ export const make = Effect.gen(function* () {
     })
 
   const join = (entry: Entry): void => {
-    if (entry.visitors++ === 0) entry.empty.closeUnsafe()
+    entry.visitors++
   }
 
   const shut = (entry: Entry): void => {
     entry.door = Latch.makeUnsafe(false)
+  }
+
+  /** Nobody comes in meanwhile. */
+  const emptied = (entry: Entry): Effect.Effect<void> => {
+    if (entry.visitors === 0) return Effect.void
+    entry.empty = Latch.makeUnsafe(false)
+    return entry.empty.await
   }
 
   const reopen = (id: SessionId, entry: Entry): void => {
@@ -131,7 +138,7 @@ export const make = Effect.gen(function* () {
         enter(id, shut),
         (entry) =>
           Effect.andThen(
-            Effect.andThen(entry.empty.await, entry.session.ready),
+            Effect.andThen(emptied(entry), entry.session.ready),
             use(entry.session, () => {
               entry.isStale = true
             })

@@ -9,7 +9,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import type { Cause } from "effect"
 import type { SessionId } from "../domain/Ids.ts"
@@ -23,6 +22,7 @@ import {
 import { empty, fold, foldAll, type SessionState } from "../sessions/SessionLog.ts"
 import { restored } from "../sessions/Window.ts"
 import { Signals } from "../telemetry/Signals.ts"
+import { Inbox } from "./Inbox.ts"
 import type { Act, Plan } from "./TurnPlan.ts"
 import { isGivenUp } from "./TurnStep.ts"
 
@@ -47,9 +47,9 @@ export interface Session {
    */
   readonly ready: Effect.Effect<void, StoreUnavailable>
   /** The state after the last event on disk, once it is ready. */
-  readonly state: () => SessionState
+  state(): SessionState
   /** How often the log turned out to have events of which nobody here knew that they had been written. */
-  readonly surprises: () => number
+  surprises(): number
   /** Whether a fiber serves it; changed only inside `transact` or by that fiber. */
   phase: Phase
   /** A step that was appended together with what woke the session: whoever serves it next begins with its acts. */
@@ -57,7 +57,7 @@ export interface Session {
   /** Waits until what comes next is to be cancelled. */
   readonly cancelled: Effect.Effect<void>
   /** What its fiber waits on: things that happened outside, or just a ring of the bell. */
-  readonly inbox: Queue.Queue<Happening>
+  readonly inbox: Inbox<Happening>
   /**
    * Decides on the newest state and appends what was decided, as one step that nobody else of this process
    * interleaves with. When another process got in between, it reads what that one wrote and decides again.
@@ -87,75 +87,118 @@ const stretch = 250
 
 /** A session whose log is still to be read. */
 export const open = Effect.fn("Session.open")(function* (id: SessionId) {
-  const store = yield* SessionStore
-  const signals = yield* Signals
-  const inbox = yield* Queue.unbounded<Happening>()
-  const lock = yield* Semaphore.make(1)
-  const cancelling = yield* Latch.make(false)
-  let state = empty
-  let isOpen = false
-  let isSure = false
-  let surprises = 0
-
-  const noteCancel = () => (isGivenUp(state) ? cancelling.openUnsafe() : cancelling.closeUnsafe())
-
-  const catchUp = Effect.gen(function* () {
-    if (state.seq === 0) {
-      const compaction = Option.getOrUndefined(yield* store.compaction(id))
-      // A log that was brought in from elsewhere may claim to stand for what comes behind it.
-      if (compaction !== undefined && compaction.through < compaction.seq) state = restored(compaction)
-    }
-    for (;;) {
-      const events = yield* store.read(id, { after: state.seq, limit: stretch })
-      state = foldAll(state, events)
-      if (isOpen && events.length > 0) {
-        surprises++
-        for (const event of events) signals.publish({ type: "Appended", session: id, event })
-      }
-      if (events.length < stretch) break
-      yield* Effect.yieldNow
-    }
-    isOpen = true
-    isSure = true
-    noteCancel()
-  })
-
-  const append = Effect.fnUntraced(function* (events: readonly [NewSessionEvent, ...Array<NewSessionEvent>]) {
-    isSure = false
-    const appended = yield* store.append(id, state.seq, events)
-    isSure = true
-    for (const event of appended) {
-      state = fold(state, event)
-      signals.publish({ type: "Appended", session: id, event })
-    }
-    noteCancel()
-    return appended
-  })
-
-  const attempt = Effect.fnUntraced(function* <A>(decide: (state: SessionState, now: number) => Transaction<A>) {
-    if (!isSure) yield* catchUp
-    const { committed, events, value } = decide(state, yield* Clock.currentTimeMillis)
-    const [first, ...rest] = events
-    const appended = first === undefined ? [] : yield* append([first, ...rest])
-    committed?.()
-    return { value, appended }
-  })
-
-  const session: Session = {
-    id,
-    ready: Effect.suspend(() => (isOpen ? Effect.void : Semaphore.withPermits(lock, 1)(catchUp))),
-    state: () => state,
-    surprises: () => surprises,
-    phase: "resting",
-    handover: undefined,
-    cancelled: cancelling.await,
-    inbox,
-    transact: (decide) =>
-      attempt(decide).pipe(
-        Effect.retry({ times: 3, while: (error) => error._tag === "AppendConflict" }),
-        Effect.uninterruptible,
-        Semaphore.withPermits(lock, 1)
-      )
-  }
+  const session: Session = new OpenSession(id, yield* SessionStore, yield* Signals)
   return session
 })
+
+type Appended<A> = Effect.Effect<
+  { readonly value: A; readonly appended: ReadonlyArray<SessionEvent> },
+  AppendConflict | DuplicateMessage | StoreUnavailable
+>
+
+/** An object with methods rather than closures, and without what most sessions never need: there are many of them. */
+class OpenSession implements Session {
+  readonly id: SessionId
+  readonly inbox = new Inbox<Happening>()
+  phase: Phase = "resting"
+  handover: Step | undefined = undefined
+  readonly #store: SessionStore["Service"]
+  readonly #signals: Signals["Service"]
+  readonly #lock = Semaphore.makeUnsafe(1)
+  #state = empty
+  #isOpen = false
+  #isSure = false
+  #surprises = 0
+  /** Open when what comes next is to be cancelled; made when somebody waits for that. */
+  #cancelling: Latch.Latch | undefined = undefined
+
+  constructor(id: SessionId, store: SessionStore["Service"], signals: Signals["Service"]) {
+    this.id = id
+    this.#store = store
+    this.#signals = signals
+  }
+
+  get ready(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.suspend(() => (this.#isOpen ? Effect.void : Semaphore.withPermits(this.#lock, 1)(this.#catchUp())))
+  }
+
+  get cancelled(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#cancelling ??= Latch.makeUnsafe(isGivenUp(this.#state))
+      return this.#cancelling.await
+    })
+  }
+
+  state(): SessionState {
+    return this.#state
+  }
+
+  surprises(): number {
+    return this.#surprises
+  }
+
+  transact<A>(decide: (state: SessionState, now: number) => Transaction<A>): Appended<A> {
+    return this.#attempt(decide).pipe(
+      Effect.retry({ times: 3, while: (error) => error._tag === "AppendConflict" }),
+      Effect.uninterruptible,
+      Semaphore.withPermits(this.#lock, 1)
+    )
+  }
+
+  #catchUp(): Effect.Effect<void, StoreUnavailable> {
+    return Effect.gen({ self: this }, function* () {
+      if (this.#state.seq === 0) {
+        const compaction = Option.getOrUndefined(yield* this.#store.compaction(this.id))
+        // A log that was brought in from elsewhere may claim to stand for what comes behind it.
+        if (compaction !== undefined && compaction.through < compaction.seq) this.#state = restored(compaction)
+      }
+      for (;;) {
+        const events = yield* this.#store.read(this.id, { after: this.#state.seq, limit: stretch })
+        this.#state = foldAll(this.#state, events)
+        if (this.#isOpen && events.length > 0) {
+          this.#surprises++
+          for (const event of events) this.#tell(event)
+        }
+        if (events.length < stretch) break
+        yield* Effect.yieldNow
+      }
+      this.#isOpen = true
+      this.#isSure = true
+      this.#noteCancel()
+    })
+  }
+
+  #attempt<A>(decide: (state: SessionState, now: number) => Transaction<A>): Appended<A> {
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#isSure) yield* this.#catchUp()
+      const { committed, events, value } = decide(this.#state, yield* Clock.currentTimeMillis)
+      const [first, ...rest] = events
+      const appended = first === undefined ? [] : yield* this.#append([first, ...rest])
+      committed?.()
+      return { value, appended }
+    })
+  }
+
+  #append(events: readonly [NewSessionEvent, ...Array<NewSessionEvent>]) {
+    return Effect.gen({ self: this }, function* () {
+      this.#isSure = false
+      const appended = yield* this.#store.append(this.id, this.#state.seq, events)
+      this.#isSure = true
+      for (const event of appended) {
+        this.#state = fold(this.#state, event)
+        this.#tell(event)
+      }
+      this.#noteCancel()
+      return appended
+    })
+  }
+
+  #tell(event: SessionEvent): void {
+    this.#signals.publish({ type: "Appended", session: this.id, event })
+  }
+
+  #noteCancel(): void {
+    if (isGivenUp(this.#state)) this.#cancelling?.openUnsafe()
+    else this.#cancelling?.closeUnsafe()
+  }
+}

@@ -8,9 +8,8 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberMap from "effect/FiberMap"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { type AgentId, SessionId } from "../domain/Ids.ts"
@@ -46,38 +45,58 @@ class ActLost extends Schema.TaggedError<ActLost>()("ActLost", { session: Sessio
   }
 }
 
+/** An act that is being performed. */
+interface Running {
+  readonly act: Act
+  readonly fiber: Fiber.Fiber<NewSessionEvent>
+  /** The session itself has stopped it. */
+  isStopped: boolean
+}
+
 /** Serves the session until it is at rest. While `draining`, no turn starts. */
-export const serve = Effect.fn("SessionFiber.serve")(function* (session: Session, draining: () => boolean) {
-  const acts = yield* FiberMap.make<string>()
-  const running = new Map<string, Act>()
-  yield* Queue.clear(session.inbox)
+export const serve = (session: Session, draining: () => boolean) =>
+  Effect.suspend(() => {
+    const running = new Map<string, Running>()
+    return Effect.ensuring(serving(session, draining, running), stop(running))
+  })
+
+const serving = Effect.fnUntraced(function* (session: Session, draining: () => boolean, running: Map<string, Running>) {
+  session.inbox.clear()
   let handed = takeHandover(session)
   if (handed === undefined) yield* patiently(session.transact(resumption))
   const surprises = session.surprises()
   let happened: ReadonlyArray<NewSessionEvent> = []
   for (;;) {
     if (session.state().turn?.cancelling !== undefined) {
-      yield* FiberMap.clear(acts)
-      happened = [...happened, ...(yield* events(yield* Queue.clear(session.inbox), running))]
+      yield* stop(running)
+      happened = [...happened, ...(yield* events(session.inbox.clear(), running))]
       running.clear()
     }
     const server = yield* serverOf(session.state())
     const step = handed ?? (yield* advance(session, surprises, happened, server, draining))
-    yield* Effect.forEach(step.plan.events, tell, { discard: true })
+    for (const event of step.plan.events) yield* tell(event)
     if (step.plan.rest === "Rest") return
-    yield* begin(session, acts, running, step, server)
+    yield* begin(session, running, step, server)
     if (step.plan.rest === "Ended") {
-      yield* FiberMap.clear(acts)
+      yield* stop(running)
       running.clear()
     } else if (underWayIn(session.state()).some((act) => !running.has(act))) {
       return yield* new ActLost({ session: session.id })
     }
     // What came in since the handover was planned has not been looked at yet.
     const atOnce = handed !== undefined || step.plan.rest === "Ended"
-    happened = atOnce ? [] : yield* events(yield* Queue.takeAll(session.inbox), running)
+    happened = atOnce ? [] : yield* events(yield* session.inbox.take, running)
     handed = undefined
   }
-}, Effect.scoped)
+})
+
+/** Stops what runs, and waits until nothing of it is left. */
+const stop = (running: ReadonlyMap<string, Running>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const all = Array.from(running.values())
+    for (const one of all) one.isStopped = true
+    return Fiber.interruptAll(all.map(({ fiber }) => fiber))
+  })
 
 /** The first step of a turn that begins with the last event of `state`, in a session that nobody serves. */
 export const firstStep = (session: Session, state: SessionState, agent: ServingAgent, now: number): Step => {
@@ -110,20 +129,19 @@ const advance = Effect.fnUntraced(function* (
 
 const begin = Effect.fnUntraced(function* (
   session: Session,
-  acts: FiberMap.FiberMap<string>,
-  running: Map<string, Act>,
+  running: Map<string, Running>,
   { called, plan }: Step,
   { agent }: Server
 ) {
   if (agent === undefined) return
   const runner = yield* TurnRunner
   for (const act of plan.acts) {
-    running.set(key(act), act)
-    yield* agent.run(runner.perform(session, agent, act, called)).pipe(
-      Effect.onExit((exit) => Queue.offer(session.inbox, report(act, exit))),
-      Effect.exit,
-      FiberMap.run(acts, key(act), { startImmediately: true })
-    )
+    const started = Effect.map(agent.start(runner.perform(session, agent, act, called)), (fiber) => {
+      const one: Running = { act, fiber, isStopped: false }
+      running.set(key(act), one)
+      fiber.addObserver((exit) => session.inbox.put(report(one, agent, exit)))
+    })
+    yield* Effect.uninterruptible(started)
   }
 })
 
@@ -221,19 +239,20 @@ const underWayIn = ({ turn }: SessionState): ReadonlyArray<string> => {
   return [...(turn.asking ? ["model"] : []), ...(turn.compacting ? ["compaction"] : []), ...tools]
 }
 
-/** An act that was interrupted was interrupted by its session, which knows; anything else ends the fiber. */
-const report = (act: Act, exit: Exit.Exit<NewSessionEvent, unknown>): Happening => {
+/** An act that its session has stopped has nothing to say; one that somebody else stopped ends the fiber, as a fault does. */
+const report = ({ act, isStopped }: Running, { id }: ServingAgent, exit: Exit.Exit<NewSessionEvent>): Happening => {
   if (Exit.isSuccess(exit)) return { _tag: "Event", event: exit.value, act }
-  return Cause.hasInterruptsOnly(exit.cause) ? { _tag: "Bell", act } : { _tag: "Crash", cause: exit.cause }
+  if (!Cause.hasInterruptsOnly(exit.cause)) return { _tag: "Crash", cause: exit.cause }
+  return isStopped ? { _tag: "Bell", act } : { _tag: "Crash", cause: Cause.fail(new AgentStopped({ agent: id })) }
 }
 
-const events = Effect.fnUntraced(function* (happenings: Iterable<Happening>, running: Map<string, Act>) {
+const events = Effect.fnUntraced(function* (happenings: Iterable<Happening>, running: Map<string, Running>) {
   const reported: Array<NewSessionEvent> = []
   for (const happening of happenings) {
     if (happening._tag === "Crash") return yield* Effect.failCause(happening.cause)
     if (happening._tag === "Event") reported.push(happening.event)
     const { act } = happening
-    if (act !== undefined && running.get(key(act)) === act) running.delete(key(act))
+    if (act !== undefined && running.get(key(act))?.act === act) running.delete(key(act))
   }
   return reported
 })

@@ -10,7 +10,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
-import * as Queue from "effect/Queue"
 import * as Semaphore from "effect/Semaphore"
 import type { SessionId } from "../domain/Ids.ts"
 import type { ChildSpec } from "../kernel/ChildSpec.ts"
@@ -58,46 +57,46 @@ export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
     children: []
   })
 
-  const enter = (id: SessionId) =>
-    Effect.andThen(
-      quiet.close,
-      Effect.sync(() => serving.add(id))
-    )
-  const leave = (id: SessionId) =>
-    Effect.suspend(() => {
-      serving.delete(id)
-      return serving.size === 0 ? quiet.open : Effect.void
-    })
+  const enter = (id: SessionId) => {
+    serving.add(id)
+    quiet.closeUnsafe()
+  }
+  const leave = (id: SessionId) => {
+    placed.delete(id)
+    if (serving.delete(id) && serving.size === 0) quiet.openUnsafe()
+  }
 
   const start = Effect.fnUntraced(function* (id: SessionId) {
     const session = yield* sessions.borrow(id)
     yield* session.ready
     session.phase = "running"
-    const served = Effect.acquireUseRelease(
-      Effect.sync(() => placed.add(id)),
-      () => serve(session, drain.refusing),
-      () => Effect.sync(() => placed.delete(id))
-    )
-    const inLine = Effect.acquireUseRelease(
-      enter(id),
-      () => Semaphore.withPermits(turns, 1)(served),
-      () => leave(id)
-    )
-    return servable(session).pipe(
-      Effect.andThen(inLine),
-      Effect.onExit((exit) => Effect.sync(() => settle(session, exit))),
+    const served = Effect.suspend(() => {
+      placed.add(id)
+      return serve(session, drain.refusing)
+    })
+    const inLine = Effect.suspend(() => {
+      enter(id)
+      return Semaphore.withPermits(turns, 1)(served)
+    })
+    return Effect.andThen(servable(session), inLine).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          leave(id)
+          settle(session, exit)
+        })
+      ),
       Effect.annotateLogs({ tenant: tenant.id, session: id, ...agentOf(session) })
     )
   })
 
-  const child = ({ id, inbox, state }: Session): ChildSpec<Agents | TurnRunner> => ({
-    id,
+  const child = (session: Session): ChildSpec<Agents | TurnRunner> => ({
+    id: session.id,
     // One that waits for its agent or for a place does not hang.
-    vitals: () => ({ waiting: placed.has(id) ? Queue.sizeUnsafe(inbox) : 0, done: state().seq }),
+    vitals: () => ({ waiting: placed.has(session.id) ? session.inbox.size : 0, done: session.state().seq }),
     kind: "worker",
     restart: "transient",
     shutdown: longerThanAnyTool,
-    start: start(id)
+    start: start(session.id)
   })
 
   /** A session that has just come to rest leaves its child behind for a moment; a paused one waits for an operator. */
@@ -126,8 +125,7 @@ export const make = Effect.fnUntraced(function* (sessions: OpenSessions) {
       session.phase = "claimed"
       return true
     },
-    wake: (session, claimed) =>
-      claimed ? begin(session) : Effect.asVoid(Queue.offer(session.inbox, { _tag: "Bell" })),
+    wake: (session, claimed) => (claimed ? begin(session) : Effect.sync(() => session.inbox.put({ _tag: "Bell" }))),
     stop: (id) => Effect.ignore(supervisor.stopChild(id)),
     hasRoom: () => serving.size < concurrentTurns,
     active: () => serving.size,

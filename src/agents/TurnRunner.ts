@@ -17,6 +17,7 @@ import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.
 import type { Provider, ProviderPart, ProviderRequest } from "../providers/Provider.ts"
 import { ProviderError } from "../providers/ProviderError.ts"
 import { Signals } from "../telemetry/Signals.ts"
+import { inSpan } from "../telemetry/Spans.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import type { ServingAgent } from "./Agents.ts"
 import { requestOf, servedBy } from "./ModelRequest.ts"
@@ -52,47 +53,47 @@ const make = Effect.fnUntraced(function* () {
   const toolbox = yield* Toolbox
   const runs = yield* ToolRuns
 
-  const callModel = Effect.fn("TurnRunner.callModel")(
-    function* (session: Session, agent: ServingAgent, act: ModelAct, called: number) {
-      const { history, turn } = session.state()
-      const { model, provider } = servedBy(agent, turn?.model)
-      yield* Effect.annotateCurrentSpan({
-        "gen_ai.operation.name": "chat",
-        "gen_ai.request.model": model,
-        "gen_ai.conversation.id": session.id
-      })
-      const request = yield* requestOf(agent, model, history)
-      const tokens = act.limit === undefined ? undefined : yield* count(provider, request)
-      if (tokens !== undefined && act.limit !== undefined && tokens >= act.limit) {
-        return { type: "ContextMeasured" as const, turn: act.turn, step: act.step, tokens }
-      }
-      const parts: Array<ProviderPart> = []
-      let offset = 0
-      yield* provider.stream(request).pipe(
-        Stream.runForEachArray((chunk) =>
-          Effect.sync(() => {
-            parts.push(...chunk)
-            const text = textOf(chunk)
-            if (text === "") return
-            const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset, text }
-            offset += text.length
-            signals.publish({ type: "Text", session: session.id, delta })
-          })
-        )
-      )
-      return yield* replyOf(act, provider.name, parts)
-    },
-    (effect, session, _, act) =>
-      Effect.catchTag(effect, "ProviderError", (error) =>
-        Effect.as(
-          Effect.logWarning("model call failed").pipe(
-            Effect.annotateLogs({ provider: error.provider, reason: error.reason, detail: error.detail }),
-            Effect.annotateLogs({ turn: act.turn, session: session.id })
-          ),
-          failed(act, error)
-        )
-      )
-  )
+  const listen = (
+    session: Session,
+    act: ModelAct,
+    called: number,
+    provider: Provider["Service"],
+    request: ProviderRequest
+  ) => {
+    const parts: Array<ProviderPart> = []
+    let offset = 0
+    const hear = (chunk: ReadonlyArray<ProviderPart>) => {
+      parts.push(...chunk)
+      const text = textOf(chunk)
+      if (text === "") return
+      const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset, text }
+      offset += text.length
+      signals.publish({ type: "Text", session: session.id, delta })
+    }
+    return provider.stream(request).pipe(
+      Stream.runForEachArray((chunk) => Effect.sync(() => hear(chunk))),
+      Effect.flatMap(() => replyOf(act, provider.name, parts))
+    )
+  }
+
+  /** What it takes to ask is let go of before the answer comes, which may take minutes. */
+  const callModel = (session: Session, agent: ServingAgent, act: ModelAct, called: number) => {
+    const { history, turn } = session.state()
+    const { model, provider } = servedBy(agent, turn?.model)
+    const attributes = {
+      "gen_ai.operation.name": "chat",
+      "gen_ai.request.model": model,
+      "gen_ai.conversation.id": session.id
+    }
+    return measured(provider, act, requestOf(agent, model, history)).pipe(
+      Effect.flatMap(
+        (asked): Effect.Effect<NewSessionEvent, ProviderError> =>
+          "type" in asked ? Effect.succeed(asked) : listen(session, act, called, provider, asked)
+      ),
+      Effect.catchTag("ProviderError", (error) => giveUp(session, act, error)),
+      (effect) => inSpan(effect, "TurnRunner.callModel", { attributes })
+    )
+  }
 
   const runTool = Effect.fn("TurnRunner.runTool")(function* (session: Session, agent: ServingAgent, act: ToolAct) {
     const { call, turn } = act
@@ -120,7 +121,7 @@ const make = Effect.fnUntraced(function* () {
     perform: (session, agent, act, called) => {
       switch (act._tag) {
         case "CallModel":
-          return callModel(session, agent, act, called)
+          return Effect.suspend(() => callModel(session, agent, act, called))
         case "Compact":
           return compact(session, agent, act)
         case "RunTool":
@@ -130,6 +131,28 @@ const make = Effect.fnUntraced(function* () {
     }
   })
 })
+
+/** The request, unless it is known to be too much. */
+const measured = Effect.fnUntraced(function* (
+  provider: Provider["Service"],
+  act: ModelAct,
+  making: Effect.Effect<ProviderRequest>
+) {
+  const request = yield* making
+  const tokens = act.limit === undefined ? undefined : yield* count(provider, request)
+  if (tokens === undefined || act.limit === undefined || tokens < act.limit) return request
+  const much: NewSessionEvent = { type: "ContextMeasured", turn: act.turn, step: act.step, tokens }
+  return much
+})
+
+const giveUp = (session: Session, act: ModelAct, error: ProviderError) =>
+  Effect.as(
+    Effect.logWarning("model call failed").pipe(
+      Effect.annotateLogs({ provider: error.provider, reason: error.reason, detail: error.detail }),
+      Effect.annotateLogs({ turn: act.turn, session: session.id })
+    ),
+    failed(act, error)
+  )
 
 /** What the request comes to, if the provider says so soon enough; if not, the model itself will say if it is too much. */
 const count = Effect.fnUntraced(function* (provider: Provider["Service"], request: ProviderRequest) {

@@ -78,6 +78,6 @@ export abstract class Lineup<R> extends Roster<R> {
     const scope = Scope.makeUnsafe()
     const context = this.context.pipe(Context.add(ParentNode, child), Context.add(Scope.Scope, scope))
     // The fiber is owned by `close`, which stops it within its time limit; a Scope would wait for it without end.
-    Effect.runForkWith(context)(live(child, spec, this, scope, pause ?? Effect.void), { uninterruptible: true })
+    Effect.runForkWith(context)(live(child, spec, this, scope, pause), { uninterruptible: true })
   }
 }

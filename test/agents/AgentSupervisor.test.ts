@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Schema } from "effect"
+import { Deferred, Effect, Exit, Fiber, Schema } from "effect"
 import { Agents } from "../../src/agents/Agents.ts"
 import { AgentId } from "../../src/domain/Ids.ts"
 import { make as makeTool } from "../../src/tools/Tool.ts"
@@ -70,15 +70,15 @@ describe("an incarnation of an agent", () => {
         Deferred.succeed(begun, undefined),
         Effect.onInterrupt(Effect.never, () => Deferred.succeed(stopped, undefined))
       )
-      const running = yield* Effect.forkChild(Effect.flip(agent.run(work)), { startImmediately: true })
+      const running = yield* agent.start(work)
       yield* Deferred.await(begun)
       yield* restart
       yield* Deferred.await(stopped)
-      const error = yield* Fiber.join(running)
+      assert(Exit.hasInterrupts(yield* Fiber.await(running)))
+      const error = yield* Effect.flip(agent.start(Effect.void))
       assert.strictEqual(error._tag, "AgentStopped")
       assert.strictEqual(String(error.message), "agent main stopped")
-      assert.strictEqual((yield* Effect.flip(agent.run(Effect.void)))._tag, "AgentStopped")
-      assert.strictEqual(yield* (yield* serving).run(Effect.succeed("well")), "well")
+      assert.strictEqual(yield* Fiber.join(yield* (yield* serving).start(Effect.succeed("well"))), "well")
       assert.deepInclude(yield* status, { status: "idle", restarts: 1, running: 0 })
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
   )
@@ -86,8 +86,9 @@ describe("an incarnation of an agent", () => {
   it.effect("passes on what its work answers and how it fails", () =>
     Effect.gen(function* () {
       const agent = yield* serving
-      assert.strictEqual(yield* agent.run(Effect.succeed(1)), 1)
-      assert.strictEqual(yield* Effect.flip(agent.run(Effect.fail("no" as const))), "no")
+      const result = (work: Effect.Effect<number, string>) => Effect.flatMap(agent.start(work), Fiber.join)
+      assert.strictEqual(yield* result(Effect.succeed(1)), 1)
+      assert.strictEqual(yield* Effect.flip(result(Effect.fail("no"))), "no")
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))
   )
 
@@ -96,7 +97,9 @@ describe("an incarnation of an agent", () => {
       const stopped = yield* Deferred.make<void>()
       const agent = yield* serving
       const work = Effect.onInterrupt(Effect.never, () => Deferred.succeed(stopped, undefined))
-      yield* Fiber.interrupt(yield* Effect.forkChild(agent.run(work), { startImmediately: true }))
+      const running = yield* agent.start(work)
+      assert.deepInclude(yield* status, { running: 1 })
+      yield* Fiber.interrupt(running)
       yield* Deferred.await(stopped)
       assert.deepInclude(yield* status, { running: 0 })
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [make([])] })))

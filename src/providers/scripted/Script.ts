@@ -12,14 +12,21 @@ import { summarise, summaryRequest } from "./Summary.ts"
 /** One thing the demo model does. */
 export type Step =
   | { readonly _tag: "Think"; readonly text: string }
-  | { readonly _tag: "Say"; readonly text: string; readonly pause?: Duration.Duration }
+  | {
+      readonly _tag: "Say"
+      readonly text: string
+      /** Between two words. */
+      readonly pause?: Duration.Duration
+      /** Before the first word. */
+      readonly after?: Duration.Duration
+    }
   | { readonly _tag: "Call"; readonly name: string; readonly params: { readonly command: string } }
   | { readonly _tag: "Fail"; readonly reason: ProviderFault }
 
 export type Plan = ReadonlyArray<Step>
 
-/** The most words `count` and `slow` answer with. */
-const mostWords = 100_000
+/** The most words `count` and `slow` answer with, and seconds `wait` waits. */
+const most = 100_000
 
 const help = `I am the FiberClaw demo model. I understand lines that begin with:
 
@@ -28,6 +35,7 @@ const help = `I am the FiberClaw demo model. I understand lines that begin with:
 - \`think: TEXT\`: thinks TEXT before answering
 - \`count: N\`: counts from 1 to N
 - \`slow: N\`: answers N words with a pause of 100 ms between them
+- \`wait: SECONDS\`: says nothing for so long, so that there is time to cancel
 - \`fail: REASON\`: fails like a provider would, for example \`fail: overloaded\`
 - \`remember: TEXT\`, \`goal: TEXT\`, \`decided: TEXT\`, \`todo: TEXT\`, \`done: TEXT\`: worth a note when this session gets long
 - \`recall\`: lists what you told me earlier in this session, and what my notes say of it
@@ -58,7 +66,7 @@ const say = (text: string): Step => ({ _tag: "Say", text })
 const userText = (message: Prompt.UserMessage): string =>
   message.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n")
 
-const directive = /^\s*(run|say|think|count|slow|fail|remember|goal|decided|todo|done):[ \t]*(.*)$/i
+const directive = /^\s*(run|say|think|count|slow|wait|fail|remember|goal|decided|todo|done):[ \t]*(.*)$/i
 
 interface Line {
   readonly word: string
@@ -105,6 +113,12 @@ const perform = ({ text, word }: Line, toolNames: ReadonlyArray<string>): Step =
         text: numbers(count, (n) => `word${n}`),
         pause: Duration.millis(100)
       }))
+    case "wait":
+      return counted(text, (count) => ({
+        _tag: "Say",
+        text: `I have waited ${count} ${count === 1 ? "second" : "seconds"}.`,
+        after: Duration.seconds(count)
+      }))
     case "fail":
       return fail(text.trim())
     case "say":
@@ -119,7 +133,7 @@ const numbers = (count: number, name: (n: number) => string): string =>
 
 const counted = (text: string, step: (count: number) => Step): Step => {
   const count = /^\d+$/.test(text.trim()) ? Number(text) : 0
-  return count >= 1 && count <= mostWords ? step(count) : say(`I need a number from 1 to ${mostWords}.`)
+  return count >= 1 && count <= most ? step(count) : say(`I need a number from 1 to ${most}.`)
 }
 
 const fail = (reason: string): Step => {

@@ -4,12 +4,14 @@
  * It streams word by word in the same parts as a real one, so that everything around a provider can be shown
  * and tested. What it says is decided by `script`.
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Response from "effect/ai/Response"
+import type { Array as Arr } from "effect"
 import type { Prompt } from "effect/ai"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
 import { ProviderError, type ProviderFault } from "../ProviderError.ts"
@@ -36,7 +38,7 @@ export const make = (options: ScriptedOptions): Provider["Service"] => ({
       )
       const failure = plan.find((step) => step._tag === "Fail")
       const spoken = failure === undefined ? plan : plan.slice(0, plan.indexOf(failure))
-      const parts = paced(cues(request, spoken, failure === undefined), options.delay ?? Duration.zero)
+      const parts = paced(() => cues(request, spoken, failure === undefined), options.delay ?? zero)
       return failure === undefined ? parts : Stream.concat(parts, Stream.fail(failed(options.name, failure.reason)))
     })
 })
@@ -44,57 +46,73 @@ export const make = (options: ScriptedOptions): Provider["Service"] => ({
 const failed = (provider: string, reason: ProviderFault): ProviderError =>
   new ProviderError({ provider, reason, detail: `the demo model was told to fail with ${reason}` })
 
+const zero = Duration.zero
+
 /** A part, and how long to wait before it. */
 interface Cue {
   readonly part: ProviderPart
   readonly pause: Duration.Duration
 }
 
-const paced = (cues: ReadonlyArray<Cue>, delay: Duration.Duration): Stream.Stream<ProviderPart> => {
-  const waits = cues.map(({ pause }) => Duration.sum(pause, delay))
-  return waits.every(Duration.isZero)
-    ? Stream.fromIterable(cues.map(({ part }) => part))
-    : Stream.mapEffect(Stream.fromIterable(cues), ({ part, pause }) => {
-        const wait = Duration.sum(pause, delay)
-        return Duration.isZero(wait) ? Effect.succeed(part) : Effect.delay(Effect.succeed(part), wait)
+/** The most parts that are handed on together. */
+const atMost = 1000
+
+/** Each cue is made when its time comes; those that need not wait go with the one before. */
+const paced = (cues: () => Iterator<Cue>, delay: Duration.Duration): Stream.Stream<ProviderPart> =>
+  Stream.fromPull(
+    Effect.sync(() => {
+      const rest = cues()
+      const waitFor = (cue: IteratorResult<Cue>) => (cue.done === true ? zero : Duration.sum(cue.value.pause, delay))
+      let next = rest.next()
+      const take = Effect.suspend(() => {
+        if (next.done === true) return Cause.done()
+        const parts: Arr.NonEmptyArray<ProviderPart> = [next.value.part]
+        for (next = rest.next(); next.done !== true && parts.length < atMost; next = rest.next()) {
+          if (!Duration.isZero(waitFor(next))) break
+          parts.push(next.value.part)
+        }
+        return Effect.succeed(parts)
       })
-}
+      return Effect.suspend(() => {
+        const wait = waitFor(next)
+        return Duration.isZero(wait) ? take : Effect.delay(take, wait)
+      })
+    })
+  )
 
-const cues = (request: ProviderRequest, plan: Plan, complete: boolean): ReadonlyArray<Cue> => {
+function* cues(request: ProviderRequest, plan: Plan, complete: boolean): Generator<Cue> {
   const id = replyId(request.prompt)
-  const metadata = Response.makePart("response-metadata", { id: `demo_${id}`, modelId: request.model })
-  const spoken = plan.flatMap((step, index) => perform(step, index, id))
-  return [atOnce(metadata), ...spoken, ...(complete ? [atOnce(finish(request.prompt, plan))] : [])]
+  yield atOnce(Response.makePart("response-metadata", { id: `demo_${id}`, modelId: request.model }))
+  for (const [index, step] of plan.entries()) yield* perform(step, index, id)
+  if (complete) yield atOnce(finish(request.prompt, plan))
 }
 
-const atOnce = (part: ProviderPart): Cue => ({ part, pause: Duration.zero })
+const atOnce = (part: ProviderPart): Cue => ({ part, pause: zero })
 
 /** Grows with the conversation, so that no two replies of a session share it. */
 const replyId = (prompt: Prompt.Prompt): string =>
   `${prompt.content.length}_${(Hash.string(JSON.stringify(prompt.content.slice(-2))) >>> 0).toString(36)}`
 
-const perform = (step: Step, index: number, reply: string): ReadonlyArray<Cue> => {
+function* perform(step: Step, index: number, reply: string): Generator<Cue> {
   const id = String(index)
   switch (step._tag) {
     case "Think":
-      return [
-        atOnce(Response.makePart("reasoning-start", { id })),
-        ...words(step.text).map((delta) => atOnce(Response.makePart("reasoning-delta", { id, delta }))),
-        atOnce(Response.makePart("reasoning-end", { id }))
-      ]
-    case "Say":
-      return [
-        atOnce(Response.makePart("text-start", { id })),
-        ...words(step.text).map((delta, place) => ({
-          part: Response.makePart("text-delta", { id, delta }),
-          pause: place === 0 ? Duration.zero : (step.pause ?? Duration.zero)
-        })),
-        atOnce(Response.makePart("text-end", { id }))
-      ]
+      yield atOnce(Response.makePart("reasoning-start", { id }))
+      for (const delta of words(step.text)) yield atOnce(Response.makePart("reasoning-delta", { id, delta }))
+      return yield atOnce(Response.makePart("reasoning-end", { id }))
+    case "Say": {
+      let pause = step.after ?? zero
+      yield atOnce(Response.makePart("text-start", { id }))
+      for (const delta of words(step.text)) {
+        yield { part: Response.makePart("text-delta", { id, delta }), pause }
+        pause = step.pause ?? zero
+      }
+      return yield atOnce(Response.makePart("text-end", { id }))
+    }
     case "Call":
-      return call(`call_${reply}_${index}`, step.name, step.params).map(atOnce)
+      return yield* call(`call_${reply}_${index}`, step.name, step.params).map(atOnce)
     case "Fail":
-      return []
+      return
   }
 }
 
@@ -106,7 +124,9 @@ const call = (id: string, name: string, params: { readonly command: string }): R
 ]
 
 /** The text in pieces of one word each; together they are the text again. */
-export const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+(?:\s+$)?|\s+$/g) ?? []
+export function* words(text: string): Generator<string> {
+  for (const [word] of text.matchAll(/\s*\S+(?:\s+$)?|\s+$/g)) yield word
+}
 
 const inputTokens = (prompt: Prompt.Prompt): number => tokens(JSON.stringify(prompt.content))
 

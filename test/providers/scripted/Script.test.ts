@@ -33,6 +33,7 @@ describe("Script", () => {
     ["say: first\nrun: ls", [{ _tag: "Say", text: "first" }, call("ls")]],
     ["count: 3", say("1 2 3")],
     ["slow: 2", [{ _tag: "Say", text: "word1 word2", pause: Duration.millis(100) }]],
+    ["wait: 2", [{ _tag: "Say", text: "I have waited 2 seconds.", after: Duration.seconds(2) }]],
     ["fail: overloaded", [{ _tag: "Fail", reason: "overloaded" }]],
     [
       "say: hi\nfail: stream_cut",
@@ -49,7 +50,10 @@ describe("Script", () => {
 
   const answers: ReadonlyArray<readonly [text: string, contains: ReadonlyArray<string>]> = [
     ["Good morning", ["FiberClaw demo model", "> Good morning", "`help`"]],
-    ["help", ["run: CMD", "say: TEXT", "think: TEXT", "count: N", "slow: N", "fail: REASON", "recall", "demo"]],
+    [
+      "help",
+      ["run: CMD", "say: TEXT", "think: TEXT", "count: N", "slow: N", "wait: SECONDS", "fail: REASON", "recall", "demo"]
+    ],
     [" Help ", ["run: CMD"]],
     ["recall", ["first thing"]],
     ["count: many", ["I need a number"]],

@@ -97,6 +97,13 @@ describe("ScriptedProvider", () => {
     })
   )
 
+  it.effect("says nothing for as long as it is told to wait", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* elapsed(ask("wait: 2")), 2000)
+      assert.strictEqual(textOf(yield* Stream.runCollect(ask("say: at once"))), "at once")
+    })
+  )
+
   it.effect("waits before every part when it is made with a delay", () =>
     Effect.gen(function* () {
       const slow = ScriptedProvider.make({ name: "demo", delay: Duration.millis(50) })
@@ -112,6 +119,6 @@ describe("ScriptedProvider", () => {
   )
 
   it.prop("splits a text into words that are the text again", [Schema.String], ([text]) => {
-    assert.strictEqual(ScriptedProvider.words(text).join(""), text)
+    assert.strictEqual([...ScriptedProvider.words(text)].join(""), text)
   })
 })
