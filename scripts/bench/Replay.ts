@@ -56,6 +56,27 @@ export const record = (file: string, prefix: string): Recording => {
   }
 }
 
+/** Commits up to the request to the model and behind it, per turn of those sessions. */
+export const commitsAround = (file: string, prefix: string): { readonly before: number; readonly after: number } => {
+  const database = new DatabaseSync(file, { readOnly: true })
+  const count = (types: string) =>
+    Number(
+      database
+        .prepare(
+          `SELECT COUNT(DISTINCT at) AS count FROM events JOIN sessions ON sessions.log = events.log
+           WHERE substr(sessions.id, 1, ?) = ? AND type IN (${types})`
+        )
+        .get(prefix.length, prefix)?.["count"]
+    )
+  const turns = count("'TurnEnded'")
+  const around = {
+    before: count("'MessageAccepted', 'TurnStarted', 'ModelCalled'") / turns,
+    after: count("'ModelReplied', 'TurnEnded'") / turns
+  }
+  database.close()
+  return around
+}
+
 const writesOf = (events: ReadonlyArray<EventRow>): ReadonlyArray<Write> => {
   const sessions = Map.groupBy(events, ({ session }) => session)
   return [
