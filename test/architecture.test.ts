@@ -55,6 +55,7 @@ const packages: Readonly<Record<string, ReadonlyArray<string>>> = {
   effect: ["*"],
   // One folder per SDK.
   "@anthropic-ai/sdk": ["providers/anthropic"],
+  openai: ["providers/openai"],
   "discord.js": ["channels/discord"],
   yaml: ["config"],
   "@effect/platform-node": ["main", "cli", "app"],
@@ -340,6 +341,7 @@ describe("The architecture's rules", () => {
     ["domain/Ids.ts", "effect/Schema"],
     ["sessions/sql/SqliteClient.ts", "node:sqlite"],
     ["providers/anthropic/Anthropic.ts", "@anthropic-ai/sdk/resources/messages"],
+    ["providers/openai/OpenAi.ts", "openai"],
     ["config/Source.ts", "node:fs"]
   ]
   it.each(accepted)("let %s import %s", (from, to) => {
@@ -362,6 +364,7 @@ describe("The architecture's rules", () => {
     ["depth", "agents/Agent.ts", "../sessions/sql/SqliteClient.ts"],
     ["depth", "dashboard/Dashboard.ts", "../api/openai/Chat.ts"],
     ["outside", "agents/Agent.ts", "@anthropic-ai/sdk"],
+    ["outside", "providers/anthropic/Anthropic.ts", "openai"],
     ["outside", "channels/Channel.ts", "discord.js"],
     ["outside", "agents/Agent.ts", "@effect/platform-node/NodeServices"],
     ["outside", "agents/Agent.ts", "effect/sql"],

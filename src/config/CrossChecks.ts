@@ -124,10 +124,18 @@ const modelFaults = (tenant: Source, agent: Source, known: Known, path: Path): R
     return [faultAt(agent, path, { problem, expected: `a provider of kind ${known.providerKinds.join(" or ")}` })]
   }
   const key = ["providers", provider, "apiKey"]
-  if (valueAt(tenant, key) !== "") return []
+  const given = valueAt(tenant, key) ?? (kind === "openai" ? "" : undefined)
+  if (given !== "" || mayLackKey(tenant, provider)) return []
   const empty = `${renderPath(key)} in ${tenant.file} is empty`
   const problem = `${renderPath(path)}: ${showAt(agent, path)} needs a key, but ${empty}`
   return [faultAt(agent, path, { problem, expected: "a provider with a key", hint: remedy(tenant, key) })]
+}
+
+/** Where a provider of kind openai is anywhere but at OpenAI, it may be a server of one's own that asks for no key. */
+const mayLackKey = (tenant: Source, provider: string): boolean => {
+  if (textAt(tenant, ["providers", provider, "kind"]) !== "openai") return false
+  const baseUrl = textAt(tenant, ["providers", provider, "baseUrl"])
+  return baseUrl !== undefined && URL.canParse(baseUrl) && new URL(baseUrl).hostname !== "api.openai.com"
 }
 
 const toolFaults = (agent: Source, known: Known): ReadonlyArray<ConfigFault> =>

@@ -78,6 +78,14 @@ const cases: ReadonlyArray<Case> = [
   },
   {
     file: tenant,
+    text: `${tenantYaml}  a: { kind: openai, maxTokensField: max_token }`,
+    faults: [
+      "4:38: providers.a.maxTokensField: expected one of max_tokens, max_completion_tokens, " +
+        'got "max_token", did you mean `max_tokens`?'
+    ]
+  },
+  {
+    file: tenant,
     text: `${tenantYaml}  a: { kind: "\${KIND}" }`,
     faults: ["4:14: environment variable KIND is not set; set it, or give a default as in ${NAME:-default}"]
   },
@@ -213,6 +221,19 @@ describe("a wrong file", () => {
             "is empty; set the environment variable REMOTE_KEY",
           `${main}:2:21: fallbacks[1]: "plain/small" needs a key, but providers.plain.apiKey in ${tenant} is empty; ` +
             "set providers.plain.apiKey"
+        ])
+      })
+    )
+
+    it.effect("asks a provider of kind openai for a key only at OpenAI's own address", () =>
+      Effect.gen(function* () {
+        const own = "own: { kind: openai, baseUrl: http://127.0.0.1:11434/v1 }"
+        const files = { ...minimal, [tenant]: `${tenantYaml}  ${own}\n  remote: { kind: openai }\n` }
+        yield* loadFiles({ ...files, [main]: "model: own/small\ninstructions: x\n" })
+        const lines = yield* faultsOf({ ...files, [main]: "model: remote/big\ninstructions: x\n" })
+        assert.deepStrictEqual(lines, [
+          `${main}:1:8: model: "remote/big" needs a key, but providers.remote.apiKey in ${tenant} is empty; ` +
+            "set providers.remote.apiKey"
         ])
       })
     )

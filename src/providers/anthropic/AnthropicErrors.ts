@@ -4,20 +4,11 @@
  * The client's own error classes, HTTP statuses and the `error` events of a broken answer all become one
  * `ProviderError`. Its detail is the vendor's sentence, and never contains the key.
  */
-import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { BodyFault } from "../EventStream.ts"
-import { ProviderError, type ProviderFault } from "../ProviderError.ts"
+import { type ErrorContext, make, retryAfterOf, rootMessage } from "../HttpFailure.ts"
+import type { ProviderError, ProviderFault } from "../ProviderError.ts"
 import type { ErrorBody } from "./AnthropicEvent.ts"
-
-/** Whose error it is, and the key that must not appear in it. */
-export interface ErrorContext {
-  readonly provider: string
-  readonly apiKey: Redacted.Redacted
-}
 
 const nullable = <S extends Schema.Constraint>(schema: S) => Schema.optional(Schema.NullOr(schema))
 
@@ -68,39 +59,6 @@ export const fromErrorEvent = (context: ErrorContext, body: ErrorBody, requestId
     detail: explain(context, reason, message ?? type ?? "the answer broke off with an error"),
     ...(id == null ? undefined : { requestId: id })
   })
-}
-
-/** What went wrong while the answer was read. */
-export const fromBodyFault = (context: ErrorContext, fault: BodyFault, requestId?: string | null): ProviderError => {
-  const id = requestId == null ? undefined : { requestId }
-  switch (fault._tag) {
-    case "Silent":
-      return make(context, {
-        reason: "timeout",
-        detail: `no answer came within ${Duration.format(fault.after)}`,
-        ...id
-      })
-    case "Stalled": {
-      const detail = `the answer fell silent for ${Duration.format(fault.after)}`
-      return make(context, { reason: "stream_stalled", detail, ...id })
-    }
-    case "Broken": {
-      const detail = `the connection broke during the answer: ${rootMessage(fault.cause)}`
-      return make(context, { reason: "stream_cut", detail, ...id })
-    }
-    case "TooLarge":
-      return make(context, { reason: "invalid_response", detail: "an event of the answer never ended", ...id })
-  }
-}
-
-/** Anything else this provider has to say for itself. */
-export const make = (
-  context: ErrorContext,
-  error: Omit<ConstructorParameters<typeof ProviderError>[0], "provider">
-): ProviderError => {
-  const key = Redacted.value(context.apiKey).trim()
-  const detail = key === "" ? error.detail : error.detail.replaceAll(key, "<redacted>")
-  return new ProviderError({ ...error, provider: context.provider, detail })
 }
 
 const explain = (context: ErrorContext, reason: ProviderFault, said: string): string => {
@@ -175,30 +133,4 @@ const byStatus = (status: number | undefined, type: string | undefined): Provide
     default:
       return status >= 500 ? "unavailable" : status >= 400 ? "invalid_request" : "unknown"
   }
-}
-
-/** `retry-after-ms`, else `retry-after` in seconds or as a date; never negative. */
-export const retryAfterOf = (headers: Headers, now: number): Duration.Duration | undefined => {
-  const millis = headers.get("retry-after-ms")
-  if (millis !== null && /^\d+(\.\d+)?$/.test(millis)) return Duration.millis(Number(millis))
-  const value = headers.get("retry-after")
-  if (value === null) return undefined
-  if (/^\d+(\.\d+)?$/.test(value)) return Duration.seconds(Number(value))
-  const at = Option.getOrUndefined(DateTime.make(value))
-  return at === undefined ? undefined : Duration.millis(Math.max(0, DateTime.toEpochMillis(at) - now))
-}
-
-const decodeCause = Schema.decodeUnknownOption(
-  Schema.Struct({
-    message: Schema.String,
-    code: Schema.optional(Schema.Unknown),
-    cause: Schema.optional(Schema.Unknown)
-  })
-)
-
-/** The innermost message: `fetch` says only that it failed, its cause says why. */
-const rootMessage = (thrown: unknown): string => {
-  const error = Option.getOrUndefined(decodeCause(thrown))
-  if (error === undefined) return "no reason was given"
-  return error.cause == null ? error.message || String(error.code ?? "no reason was given") : rootMessage(error.cause)
 }

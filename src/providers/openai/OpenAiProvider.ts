@@ -1,0 +1,202 @@
+/**
+ * Any model behind OpenAI's chat completions: OpenAI itself, OpenRouter, Ollama, vLLM, llama.cpp.
+ *
+ * The official client builds, authenticates and sends the request; the raw body it returns is read here. The client is
+ * loaded with the first call, because it is large, and gets what the tenant's file says and nothing else: no key, address
+ * or header comes from the environment. It retries nothing; we do.
+ */
+import type { OpenAI } from "openai"
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Pull from "effect/Pull"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import type { Sse } from "effect/encoding"
+import { compose } from "../Composition.ts"
+import { eventStream } from "../EventStream.ts"
+import * as HttpFailure from "../HttpFailure.ts"
+import { defaults, type Timeouts } from "../Patience.ts"
+import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
+import type { ProviderError } from "../ProviderError.ts"
+import type { RateLimits } from "../RateLimits.ts"
+import type { RetryPolicy } from "../Retry.ts"
+import * as OpenAiErrors from "./OpenAiErrors.ts"
+import { isDone } from "./OpenAiEvent.ts"
+import { limitsOf } from "./OpenAiLimits.ts"
+import * as Reply from "./OpenAiReplyCodec.ts"
+import { type MaxTokensField, maxTokensFieldOf, toParams } from "./OpenAiRequestCodec.ts"
+
+export interface OpenAiOptions {
+  /** The provider's name in the tenant's file. */
+  readonly name: string
+  /** Sent as `Authorization: Bearer`; if it is empty no such header is sent, as servers of one's own may want. */
+  readonly apiKey: Redacted.Redacted
+  /** Where the API is, with its version: `https://api.openai.com/v1`. */
+  readonly baseUrl: string
+  /** If not given, the one that `maxTokensFieldOf` finds for the address. */
+  readonly maxTokensField?: MaxTokensField
+  readonly models?: ReadonlyArray<string>
+  readonly retry: RetryPolicy
+  /** What is not given is as `Patience.defaults` says. */
+  readonly timeouts?: Partial<Timeouts>
+  /** What its key allows; not limited if not given. */
+  readonly rateLimits?: RateLimits
+}
+
+export const layer = (options: OpenAiOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
+
+export const make = Effect.fnUntraced(function* (options: OpenAiOptions): Effect.fn.Return<Provider["Service"]> {
+  const client = yield* Effect.cached(load(options))
+  const timeouts = { ...defaults, ...options.timeouts }
+  const provider = Provider.of({
+    name: options.name,
+    models: options.models ?? [],
+    stream: (request) =>
+      Stream.withSpan(ask(options, timeouts, client, request), "OpenAiProvider.stream", {
+        kind: "client",
+        attributes: {
+          "gen_ai.operation.name": "chat",
+          "gen_ai.provider.name": "openai",
+          "gen_ai.request.model": request.model,
+          "gen_ai.request.max_tokens": request.maxTokens
+        }
+      })
+  })
+  return compose(provider, { retry: options.retry, timeouts, rateLimits: options.rateLimits })
+})
+
+const load = (options: OpenAiOptions): Effect.Effect<OpenAI, ProviderError> =>
+  Effect.tryPromise({
+    try: () => import("openai").then((module) => connect(module, options)),
+    catch: (cause) =>
+      HttpFailure.make(contextOf(options), { reason: "unknown", detail: `the client did not load: ${cause}` })
+  })
+
+/** Null where the client would otherwise look into the environment. */
+const connect = (module: typeof import("openai"), options: OpenAiOptions): OpenAI => {
+  const key = Redacted.value(options.apiKey).trim()
+  return new module.OpenAI({
+    // It refuses to be made without a key, but a header set to null is never sent.
+    apiKey: key === "" ? "none" : key,
+    defaultHeaders: { ...unasked(), Authorization: key === "" ? null : `Bearer ${key}` },
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    baseURL: options.baseUrl,
+    maxRetries: 0,
+    logLevel: "off"
+  })
+}
+
+/** The client would send what this variable holds with every request, whichever tenant's server it goes to. */
+const unasked = (): Record<string, null> => {
+  const names = (process.env["OPENAI_CUSTOM_HEADERS"] ?? "").split("\n").map((line) => line.split(":"))
+  return Object.fromEntries(names.flatMap(([name, value]) => (value === undefined ? [] : [[name?.trim(), null]])))
+}
+
+/** What the head of an answer says. */
+interface Head {
+  readonly requestId: string | null
+  readonly contentType: string | null
+}
+
+/** One call, from the request to the last part. Every run of the stream is a call of its own. */
+const ask = (
+  options: OpenAiOptions,
+  { firstByte, idle }: Timeouts,
+  client: Effect.Effect<OpenAI, ProviderError>,
+  request: ProviderRequest
+): Stream.Stream<ProviderPart, ProviderError> =>
+  Stream.suspend(() => {
+    let head: Head = { requestId: null, contentType: null }
+    const open = Effect.gen(function* () {
+      const response = yield* send(options, yield* client, request)
+      head = { requestId: response.headers.get("x-request-id"), contentType: response.headers.get("content-type") }
+      request.onLimits?.(limitsOf(response.headers), yield* Clock.currentTimeMillis)
+      if (response.body !== null) return response.body
+      const detail = "the answer has no body"
+      return yield* HttpFailure.make(contextOf(options), { reason: "invalid_response", detail })
+    })
+    const events = eventStream({
+      open: Effect.andThen(checkKey(options), open),
+      firstByte,
+      idle,
+      onFault: (fault) => HttpFailure.fromBodyFault(contextOf(options), fault, head.requestId),
+      isLast: (event) => isDone(event.data)
+    })
+    return Stream.transformPull(events, (pull) =>
+      Effect.map(seed, (seed) => reply(options, () => head, Reply.initial(seed), pull))
+    )
+  })
+
+/** Tells the tool calls of one reply from those of another where the server gives them no ids. */
+const seed = Effect.map(Random.next, (chance) => chance.toString(36).slice(2, 12))
+
+/** A key with odd characters would end up in an error of `fetch`. */
+const checkKey = (options: OpenAiOptions): Effect.Effect<void, ProviderError> => {
+  if (/^[\x21-\x7e]*$/.test(Redacted.value(options.apiKey).trim())) return Effect.void
+  const detail = `the API key holds characters that no key has; check apiKey of the provider ${options.name}`
+  return HttpFailure.make(contextOf(options), { reason: "authentication", detail })
+}
+
+const send = (options: OpenAiOptions, client: OpenAI, request: ProviderRequest) => {
+  const params = toParams(request, options.maxTokensField ?? maxTokensFieldOf(options.baseUrl))
+  return Effect.catch(
+    Effect.tryPromise({
+      try: (signal) => client.chat.completions.create(params, { signal }).asResponse(),
+      catch: (thrown) => ({ thrown })
+    }),
+    ({ thrown }) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => OpenAiErrors.fromFailure(contextOf(options), now, thrown))
+  )
+}
+
+type EventPull = Pull.Pull<Arr.NonEmptyReadonlyArray<Sse.Event>, ProviderError>
+type PartPull = Pull.Pull<Arr.NonEmptyReadonlyArray<ProviderPart>, ProviderError>
+
+/** Whole events in, parts out; what was read before the answer broke is handed on before the error is. */
+const reply = (options: OpenAiOptions, head: () => Head, initial: Reply.ReplyState, pull: EventPull): PartPull => {
+  let state = initial
+  let broken: Reply.Break | undefined
+  let over = false
+  const events = Effect.catch(pull, (fault) =>
+    Cause.isDone(fault) || Reply.isWhole(state) ? Effect.succeed(undefined) : Effect.fail(fault)
+  )
+  const next: PartPull = Effect.suspend(() => {
+    if (broken !== undefined) return failed(options, head(), state, broken)
+    if (over) return Cause.done()
+    return Effect.flatMap(events, (arrived) => {
+      over = arrived === undefined
+      const reading = arrived === undefined ? Reply.end(state) : Reply.read(state, Arr.map(arrived, dataOf))
+      state = reading.state
+      broken = reading.broken
+      return Arr.isReadonlyArrayNonEmpty(reading.parts) ? Effect.succeed(reading.parts) : next
+    })
+  })
+  return next
+}
+
+const dataOf = (event: Sse.Event): string => event.data
+
+const failed = (
+  options: OpenAiOptions,
+  { contentType, requestId }: Head,
+  state: Reply.ReplyState,
+  broken: Reply.Break
+): ProviderError => {
+  const context = contextOf(options)
+  if ("error" in broken) return OpenAiErrors.fromErrorEvent(context, broken.error, requestId)
+  const id = requestId === null ? undefined : { requestId }
+  if (broken.reason !== "stream_cut" || state.begun || contentType?.startsWith("text/event-stream")) {
+    return HttpFailure.make(context, { ...broken, ...id })
+  }
+  const detail = `the answer is ${contentType ?? "of no known type"} and not an event stream; check baseUrl`
+  return HttpFailure.make(context, { reason: "invalid_response", detail, ...id })
+}
+
+const contextOf = ({ apiKey, name }: OpenAiOptions): HttpFailure.ErrorContext => ({ provider: name, apiKey })

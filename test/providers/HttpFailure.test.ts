@@ -1,0 +1,57 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Redacted } from "effect"
+import type { BodyFault } from "../../src/providers/EventStream.ts"
+import * as HttpFailure from "../../src/providers/HttpFailure.ts"
+import type { ProviderFault } from "../../src/providers/ProviderError.ts"
+
+const context = { provider: "p", apiKey: Redacted.make(" sk-secret ") }
+const now = Date.parse("2026-11-22T10:00:00Z")
+
+describe("HttpFailure", () => {
+  const waits: ReadonlyArray<readonly [Record<string, string>, Duration.Duration | undefined]> = [
+    [{}, undefined],
+    [{ "retry-after": "7" }, Duration.seconds(7)],
+    [{ "retry-after": "0.5" }, Duration.millis(500)],
+    [{ "retry-after": "7", "retry-after-ms": "1500" }, Duration.millis(1500)],
+    [{ "retry-after": "7", "retry-after-ms": "soon" }, Duration.seconds(7)],
+    [{ "retry-after": "Sun, 22 Nov 2026 10:00:30 GMT" }, Duration.seconds(30)],
+    [{ "retry-after": "Sun, 22 Nov 2026 09:00:00 GMT" }, Duration.zero],
+    [{ "retry-after": "soon" }, undefined]
+  ]
+
+  it("understands every way of asking to wait", () => {
+    for (const [headers, expected] of waits) {
+      assert.deepStrictEqual(HttpFailure.retryAfterOf(new Headers(headers), now), expected, JSON.stringify(headers))
+    }
+  })
+
+  const faults: ReadonlyArray<readonly [BodyFault, ProviderFault, string]> = [
+    [{ _tag: "Silent", after: Duration.minutes(2) }, "timeout", "no answer came within 2m"],
+    [{ _tag: "Stalled", after: Duration.minutes(1) }, "stream_stalled", "the answer fell silent for 1m"],
+    [
+      { _tag: "Broken", cause: new TypeError("terminated", { cause: new Error("ECONNRESET") }) },
+      "stream_cut",
+      "the connection broke during the answer: ECONNRESET"
+    ],
+    [{ _tag: "TooLarge" }, "invalid_response", "an event of the answer never ended"]
+  ]
+
+  it("says what became of an answer, with the request's id where there is one", () => {
+    for (const [fault, reason, detail] of faults) {
+      assert.deepInclude(HttpFailure.fromBodyFault(context, fault, "req_1"), { reason, detail, requestId: "req_1" })
+      assert.notProperty(HttpFailure.fromBodyFault(context, fault, null), "requestId")
+    }
+  })
+
+  it("finds the reason of a failure in its innermost cause", () => {
+    const refused = Object.assign(new AggregateError([]), { code: "ECONNREFUSED" })
+    assert.strictEqual(HttpFailure.rootMessage(new TypeError("failed", { cause: refused })), "ECONNREFUSED")
+    assert.strictEqual(HttpFailure.rootMessage(5), "no reason was given")
+  })
+
+  it("leaves out the key, and most of a page", () => {
+    const { detail } = HttpFailure.make(context, { reason: "unknown", detail: `sk-secret ${"x".repeat(5000)}` })
+    assert.match(detail, /^<redacted> x+…$/)
+    assert.isBelow(detail.length, 1100)
+  })
+})
