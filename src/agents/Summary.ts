@@ -50,7 +50,7 @@ export const compact = Effect.fn("Summary.compact")(
       "gen_ai.request.model": served.model,
       "gen_ai.conversation.id": session.id
     })
-    const { note, usage } = yield* noteBy(served, act)
+    const { note, usage } = yield* noteBy(served, session, act)
     const { dropped, note: fitting } = NoteChange.fitting(note, roomForNote(state, limits))
     const detail = droppedDetail(dropped)
     const event = summarised(state, limits, act, fitting, { usage, ...(detail === undefined ? {} : { detail }) })
@@ -72,12 +72,16 @@ export const compact = Effect.fn("Summary.compact")(
 )
 
 /** The next note, asked for once more where it has become too long. */
-const noteBy = Effect.fnUntraced(function* (served: Resolved, { limits, state, through }: CompactAct) {
-  const first = yield* ask(served, limits.window, summaryRequest(state, limits, through))
+const noteBy = Effect.fnUntraced(function* (
+  served: Resolved,
+  session: Session,
+  { limits, state, through }: CompactAct
+) {
+  const first = yield* ask(served, session, limits.window, summaryRequest(state, limits, through))
   const merged = NoteChange.merge(noteOf(state), first.changes)
   const room = Math.floor(roomForNote(state, limits))
   if (NoteChange.sizeOf(merged) <= room) return { note: withInstructions(state, through, merged), usage: first.usage }
-  const second = yield* Effect.option(ask(served, limits.window, { note: merged, transcript: [] }, room))
+  const second = yield* Effect.option(ask(served, session, limits.window, { note: merged, transcript: [] }, room))
   if (Option.isNone(second)) return { note: withInstructions(state, through, merged), usage: first.usage }
   const note = withInstructions(state, through, NoteChange.merge(merged, second.value.changes))
   return { note, usage: together(first.usage, second.value.usage) }
@@ -85,6 +89,7 @@ const noteBy = Effect.fnUntraced(function* (served: Resolved, { limits, state, t
 
 const ask = Effect.fnUntraced(function* (
   { model, provider }: Resolved,
+  session: Session,
   window: number,
   request: SummaryRequest,
   size?: number
@@ -92,7 +97,7 @@ const ask = Effect.fnUntraced(function* (
   const maxTokens = Math.max(256, Math.min(4_096, Math.floor(window / 8)))
   let text = ""
   let finish: Response.FinishPart | undefined
-  yield* provider.stream({ model, prompt: promptOf(request, size), tools: [], maxTokens }).pipe(
+  yield* provider.stream({ model, prompt: promptOf(request, size), tools: [], maxTokens, session: session.id }).pipe(
     Stream.runForEach((part) =>
       Effect.sync(() => {
         if (part.type === "text-delta") text += part.delta

@@ -70,7 +70,7 @@ const make = Effect.fnUntraced(function* () {
       offset += text.length
       signals.publish({ type: "Text", session: session.id, delta })
     }
-    return provider.stream(request).pipe(
+    return provider.stream({ ...request, session: session.id }).pipe(
       Stream.runForEachArray((chunk) => Effect.sync(() => hear(chunk))),
       Effect.flatMap(() => replyOf(act, provider.name, parts))
     )

@@ -6,13 +6,15 @@
  */
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { Address, count, otherwise, Secret, section, Text, Time, TimeLimit } from "./Fields.ts"
+import { Address, choice, count, noSecret, otherwise, Secret, section, Text, Time, TimeLimit } from "./Fields.ts"
 
 /** The most the provider's key allows; what is absent is not limited. */
 const RateConfig = Schema.Struct({
   requestsPerMinute: Schema.optionalKey(count(1)),
   inputTokensPerMinute: Schema.optionalKey(count(1)),
-  outputTokensPerMinute: Schema.optionalKey(count(1))
+  outputTokensPerMinute: Schema.optionalKey(count(1)),
+  /** How long a call waits for room before it is given up. */
+  patience: TimeLimit.pipe(otherwise(Duration.minutes(5)))
 })
 
 /** How a failed call is repeated: at most `attempts` calls in all, `base` apart at first, never more than `cap`. */
@@ -38,7 +40,7 @@ const remote = (baseUrl: string) => ({
   apiKey: Secret,
   /** Where the API is. */
   baseUrl: Address.pipe(otherwise(new URL(baseUrl))),
-  limits: Schema.optionalKey(RateConfig),
+  limits: section(RateConfig),
   retry: section(RetryConfig),
   timeouts: section(TimeoutsConfig),
   /** Models to offer in lists; any other may be used all the same. */
@@ -48,8 +50,14 @@ const remote = (baseUrl: string) => ({
 /** The Anthropic Messages API. */
 const AnthropicConfig = Schema.Struct({ kind: Schema.tag("anthropic"), ...remote("https://api.anthropic.com") })
 
-/** OpenAI, or whatever speaks its chat completions. */
-const OpenAiConfig = Schema.Struct({ kind: Schema.tag("openai"), ...remote("https://api.openai.com/v1") })
+/** OpenAI, or whatever speaks its chat completions; servers of one's own may want no key. */
+const OpenAiConfig = Schema.Struct({
+  kind: Schema.tag("openai"),
+  ...remote("https://api.openai.com/v1"),
+  apiKey: Secret.pipe(otherwise(noSecret)),
+  /** How the server is told the most tokens of a reply; by default as its address suggests. */
+  maxTokensField: Schema.optionalKey(choice(["max_tokens", "max_completion_tokens"]))
+})
 
 /** The demo: no key, no network. */
 const ScriptedConfig = Schema.Struct({ kind: Schema.tag("scripted") })

@@ -7,7 +7,9 @@
 import * as Context from "effect/Context"
 import type { Effect, Stream } from "effect"
 import type { Prompt, Response, Tool } from "effect/ai"
+import type { WaitingCall } from "./CallGate.ts"
 import type { ProviderError } from "./ProviderError.ts"
+import type { LimitsTold } from "./RateLimitState.ts"
 
 /** One model call. Tools are described only: whoever reads the stream runs them. */
 export interface ProviderRequest {
@@ -17,6 +19,10 @@ export interface ProviderRequest {
   readonly tools: ReadonlyArray<Tool.Any>
   /** The most tokens the reply may have. */
   readonly maxTokens: number
+  /** Whose call it is: sessions that wait for the same limits take turns. Calls that belong to none are as one session. */
+  readonly session?: string
+  /** Told what the vendor says of its limits with the head of its answer, and when that was, in milliseconds. */
+  readonly onLimits?: (told: LimitsTold, now: number) => void
 }
 
 /** What a provider streams: no tool is known to it, so parameters are what the model wrote. */
@@ -36,5 +42,7 @@ export class Provider extends Context.Service<
      * count. Absent where the provider cannot tell. Ends soon, one way or the other: it is a question of seconds.
      */
     count?(request: ProviderRequest): Effect.Effect<number, ProviderError>
+    /** The calls that wait for room under the limits of its key, the longest waiting first. Absent where none ever does. */
+    readonly waiting?: Effect.Effect<ReadonlyArray<WaitingCall>>
   }
 >()("fiberclaw/providers/Provider") {}

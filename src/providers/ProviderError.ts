@@ -38,7 +38,9 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
   /** The provider's own id of the request, to be quoted to its support. */
   requestId: Schema.optionalKey(Schema.String),
   /** How long the provider asked to wait before the next attempt. */
-  retryAfter: Schema.optionalKey(Schema.Duration)
+  retryAfter: Schema.optionalKey(Schema.Duration),
+  /** How long the call stood in our own queue before it was given up there, never having been sent. */
+  waited: Schema.optionalKey(Schema.Duration)
 }) {
   override get message() {
     return `${this.provider}: ${this.detail}`
@@ -49,6 +51,8 @@ export class ProviderError extends Schema.TaggedError<ProviderError>()("Provider
 export const isTransient = (error: ProviderError): boolean => {
   switch (error.reason) {
     case "rate_limited":
+      // Who has waited in vain would only wait again.
+      return error.waited === undefined
     case "overloaded":
     case "timeout":
     case "connection":

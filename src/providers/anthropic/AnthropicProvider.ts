@@ -18,11 +18,15 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Sse } from "effect/encoding"
 import { eventStream } from "../EventStream.ts"
+import * as HttpFailure from "../HttpFailure.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
-import { defaults, type Timeouts, withCallWithin, withContentWithin } from "../Patience.ts"
+import { compose } from "../Composition.ts"
+import { defaults, type Timeouts } from "../Patience.ts"
 import { isTransient, type ProviderError } from "../ProviderError.ts"
-import { type RetryPolicy, withRetry } from "../Retry.ts"
+import type { RateLimits } from "../RateLimits.ts"
+import type { RetryPolicy } from "../Retry.ts"
 import * as AnthropicErrors from "./AnthropicErrors.ts"
+import { limitsOf } from "./AnthropicLimits.ts"
 import * as Reply from "./AnthropicReplyCodec.ts"
 import { toCountParams, toParams } from "./AnthropicRequestCodec.ts"
 
@@ -37,6 +41,8 @@ export interface AnthropicOptions {
   readonly retry: RetryPolicy
   /** What is not given is as `Patience.defaults` says. */
   readonly timeouts?: Partial<Timeouts>
+  /** What its key allows; not limited if not given. */
+  readonly rateLimits?: RateLimits
 }
 
 export const layer = (options: AnthropicOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
@@ -59,14 +65,14 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
         }
       })
   })
-  return withCallWithin(withRetry(withContentWithin(provider, timeouts.content), options.retry), timeouts.call)
+  return compose(provider, { retry: options.retry, timeouts, rateLimits: options.rateLimits })
 })
 
 const load = (options: AnthropicOptions): Effect.Effect<Anthropic, ProviderError> =>
   Effect.tryPromise({
     try: () => import("@anthropic-ai/sdk"),
     catch: (cause) =>
-      AnthropicErrors.make(contextOf(options), { reason: "unknown", detail: `the client did not load: ${cause}` })
+      HttpFailure.make(contextOf(options), { reason: "unknown", detail: `the client did not load: ${cause}` })
   }).pipe(
     Effect.map(
       ({ Anthropic }) =>
@@ -99,8 +105,9 @@ const ask = (
     const open = Effect.gen(function* () {
       const response = yield* send(options, yield* client, request)
       head = { requestId: response.headers.get("request-id"), contentType: response.headers.get("content-type") }
+      request.onLimits?.(limitsOf(response.headers), yield* Clock.currentTimeMillis)
       if (response.body !== null) return response.body
-      return yield* AnthropicErrors.make(contextOf(options), {
+      return yield* HttpFailure.make(contextOf(options), {
         reason: "invalid_response",
         detail: "the answer has no body"
       })
@@ -109,7 +116,7 @@ const ask = (
       open: Effect.andThen(checkKey(options), open),
       firstByte,
       idle,
-      onFault: (fault) => AnthropicErrors.fromBodyFault(contextOf(options), fault, head.requestId),
+      onFault: (fault) => HttpFailure.fromBodyFault(contextOf(options), fault, head.requestId),
       isLast: (event) => event.event === "message_stop" || event.event === "error"
     })
     return Stream.transformPull(events, (pull) => Effect.sync(() => reply(options, () => head, pull)))
@@ -121,7 +128,7 @@ const checkKey = (options: AnthropicOptions): Effect.Effect<void, ProviderError>
   if (/^[\x21-\x7e]+$/.test(key)) return Effect.void
   const what = key === "" ? "no API key is set" : "the API key holds characters that no key has"
   const detail = `${what}; check apiKey of the provider ${options.name}`
-  return AnthropicErrors.make(contextOf(options), { reason: "authentication", detail })
+  return HttpFailure.make(contextOf(options), { reason: "authentication", detail })
 }
 
 const send = (options: AnthropicOptions, client: Anthropic, request: ProviderRequest) =>
@@ -145,7 +152,7 @@ const count = Effect.fn("AnthropicProvider.count")(
     const { messages } = yield* client
     const counted = yield* calling(options, (signal) => messages.countTokens(toCountParams(request), { signal }))
     const { input_tokens } = yield* Effect.mapError(decodeCounted(counted), (error) =>
-      AnthropicErrors.make(contextOf(options), {
+      HttpFailure.make(contextOf(options), {
         reason: "invalid_response",
         detail: `the answer is no count of tokens: ${error.message}`
       })
@@ -156,7 +163,7 @@ const count = Effect.fn("AnthropicProvider.count")(
     Effect.timeoutOrElse(effect, {
       duration: countingTime,
       orElse: () =>
-        AnthropicErrors.make(contextOf(options), {
+        HttpFailure.make(contextOf(options), {
           reason: "timeout",
           detail: `the tokens were not counted within ${Duration.format(countingTime)}`
         })
@@ -189,7 +196,7 @@ const reply = (options: AnthropicOptions, head: () => Head, pull: EventPull): Pa
 const failed = (options: AnthropicOptions, { requestId }: Head, broken: Reply.Break): ProviderError =>
   "error" in broken
     ? AnthropicErrors.fromErrorEvent(contextOf(options), broken, requestId)
-    : AnthropicErrors.make(contextOf(options), { ...broken, ...idOf(requestId) })
+    : HttpFailure.make(contextOf(options), { ...broken, ...idOf(requestId) })
 
 const cutOff = (
   options: AnthropicOptions,
@@ -198,7 +205,7 @@ const cutOff = (
 ): ProviderError => {
   const isStream = contentType?.startsWith("text/event-stream") ?? false
   const wrong = state === Reply.initial && !isStream
-  return AnthropicErrors.make(contextOf(options), {
+  return HttpFailure.make(contextOf(options), {
     reason: wrong ? "invalid_response" : "stream_cut",
     detail: wrong
       ? `the answer is ${contentType ?? "of no known type"} and not an event stream; check baseUrl`
@@ -209,4 +216,4 @@ const cutOff = (
 
 const idOf = (requestId: string | null) => (requestId === null ? undefined : { requestId })
 
-const contextOf = ({ apiKey, name }: AnthropicOptions): AnthropicErrors.ErrorContext => ({ provider: name, apiKey })
+const contextOf = ({ apiKey, name }: AnthropicOptions): HttpFailure.ErrorContext => ({ provider: name, apiKey })
