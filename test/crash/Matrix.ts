@@ -184,6 +184,10 @@ const isFull = process.env["CRASH_MATRIX"] === "full"
 
 /** The points that are struck this way now: every one with `CRASH_MATRIX=full`. */
 export const pointsOf = (way: Way): ReadonlyArray<Point> =>
-  points.filter(({ rank }) => isFull || always[way].includes(rank))
+  points.filter(
+    ({ rank, where }) => isFull || (always[way].includes(rank) && !(way === "among others" && isBefore(where)))
+  )
+
+const isBefore = (where: string) => where === "before its commit"
 
 export const nameOf = ({ variant, what, where }: Point) => `${what}, ${where}: ${variant}`
