@@ -46,8 +46,11 @@ export class Incarnation extends Context.Service<
   static readonly layerAlone = Layer.effect(
     Incarnation,
     Effect.gen(function* () {
-      const { ended, service } = incarnate(yield* Effect.scope, () => undefined)
-      yield* Effect.forkScoped(Effect.catchCause(ended, (cause) => Effect.logError("fiber failed", cause)))
+      const scope = yield* Effect.scope
+      const { ended, service } = incarnate(scope, () => undefined)
+      const log = (cause: Cause.Cause<unknown>) =>
+        scope.state._tag === "Closed" ? Effect.void : Effect.logError("fiber failed", cause)
+      yield* Effect.forkScoped(Effect.catchCause(ended, log))
       return service
     })
   )

@@ -13,4 +13,14 @@ describe("an incarnation without a supervisor", () => {
       assert.deepInclude(logs, { message: "fiber failed", level: "Error", annotations: {} })
     }).pipe(Effect.provide(Incarnation.layerAlone), Effect.provide(layer))
   )
+
+  it.effect("says nothing of fibers that end because it does", () =>
+    Effect.gen(function* () {
+      const slow = Effect.onInterrupt(Effect.never, () => settle)
+      const life = Effect.flatMap(Incarnation, ({ fork }) => fork(slow, { mustNotEnd: "the writer" }))
+      yield* Effect.provide(life, Incarnation.layerAlone)
+      yield* settle
+      assert.deepStrictEqual((yield* Troupe).logs, [])
+    }).pipe(Effect.provide(layer))
+  )
 })
