@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { BodyFault } from "./EventStream.ts"
-import { ProviderError } from "./ProviderError.ts"
+import { ProviderError, type ProviderFault } from "./ProviderError.ts"
 
 /** Whose error it is, and the key that must not appear in it. */
 export interface ErrorContext {
@@ -52,6 +52,34 @@ export const fromBodyFault = (context: ErrorContext, fault: BodyFault, requestId
     }
     case "TooLarge":
       return make(context, { reason: "invalid_response", detail: "an event of the answer never ended", ...id })
+  }
+}
+
+/** What an HTTP status says of a failed call (RFC 9110, section 15; 402, 524 and 529 as model services use them). */
+export const faultOf = (status: number): ProviderFault => {
+  switch (status) {
+    case 401:
+      return "authentication"
+    case 402:
+      return "billing"
+    case 403:
+      return "permission"
+    case 404:
+      return "not_found"
+    case 408:
+    case 504:
+    case 524:
+      return "timeout"
+    case 409:
+      return "unavailable"
+    case 413:
+      return "too_large"
+    case 429:
+      return "rate_limited"
+    case 529:
+      return "overloaded"
+    default:
+      return status >= 500 ? "unavailable" : status >= 400 ? "invalid_request" : "unknown"
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { type ErrorContext, make, retryAfterOf, rootMessage } from "../HttpFailure.ts"
+import { type ErrorContext, faultOf, make, retryAfterOf, rootMessage } from "../HttpFailure.ts"
 import type { ProviderError, ProviderFault } from "../ProviderError.ts"
 import type { ErrorBody } from "./AnthropicEvent.ts"
 
@@ -83,7 +83,7 @@ interface Symptoms {
 export const reasonOf = ({ code, message, status, type }: Symptoms): ProviderFault => {
   if (code != null && /spend_limit_reached$|billing_unavailable$/.test(code)) return "billing"
   if (isRefusedInput(status, type) && tooLong.test(message ?? "")) return "context_overflow"
-  return byType.get(type ?? "") ?? byStatus(status ?? undefined, type ?? undefined)
+  return byType.get(type ?? "") ?? withoutType(status ?? undefined, type ?? undefined)
 }
 
 /**
@@ -107,30 +107,7 @@ const byType = new Map<string, ProviderFault>([
   ["conflict_error", "unavailable"]
 ])
 
-const byStatus = (status: number | undefined, type: string | undefined): ProviderFault => {
-  switch (status) {
-    case undefined:
-      return type === "api_error" ? "unavailable" : type === "invalid_request_error" ? "invalid_request" : "unknown"
-    case 401:
-      return "authentication"
-    case 402:
-      return "billing"
-    case 403:
-      return "permission"
-    case 404:
-      return "not_found"
-    case 408:
-    case 504:
-      return "timeout"
-    case 409:
-      return "unavailable"
-    case 413:
-      return "too_large"
-    case 429:
-      return "rate_limited"
-    case 529:
-      return "overloaded"
-    default:
-      return status >= 500 ? "unavailable" : status >= 400 ? "invalid_request" : "unknown"
-  }
+const withoutType = (status: number | undefined, type: string | undefined): ProviderFault => {
+  if (status !== undefined) return faultOf(status)
+  return type === "api_error" ? "unavailable" : type === "invalid_request_error" ? "invalid_request" : "unknown"
 }

@@ -16,8 +16,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Sse } from "effect/encoding"
-import { eventStream } from "../EventStream.ts"
+import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
 import * as HttpFailure from "../HttpFailure.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
 import { compose } from "../Composition.ts"
@@ -87,39 +86,23 @@ const load = (options: AnthropicOptions): Effect.Effect<Anthropic, ProviderError
     )
   )
 
-/** What the head of an answer says. */
-interface Head {
-  readonly requestId: string | null
-  readonly contentType: string | null
-}
-
-/** One call, from the request to the last part. Every run of the stream is a call of its own. */
 const ask = (
   options: AnthropicOptions,
-  { firstByte, idle }: Timeouts,
+  timeouts: Timeouts,
   client: Effect.Effect<Anthropic, ProviderError>,
   request: ProviderRequest
 ): Stream.Stream<ProviderPart, ProviderError> =>
-  Stream.suspend(() => {
-    let head: Head = { requestId: null, contentType: null }
-    const open = Effect.gen(function* () {
-      const response = yield* send(options, yield* client, request)
-      head = { requestId: response.headers.get("request-id"), contentType: response.headers.get("content-type") }
-      request.onLimits?.(limitsOf(response.headers), yield* Clock.currentTimeMillis)
-      if (response.body !== null) return response.body
-      return yield* HttpFailure.make(contextOf(options), {
-        reason: "invalid_response",
-        detail: "the answer has no body"
-      })
-    })
-    const events = eventStream({
-      open: Effect.andThen(checkKey(options), open),
-      firstByte,
-      idle,
-      onFault: (fault) => HttpFailure.fromBodyFault(contextOf(options), fault, head.requestId),
-      isLast: (event) => event.event === "message_stop" || event.event === "error"
-    })
-    return Stream.transformPull(events, (pull) => Effect.sync(() => reply(options, () => head, pull)))
+  answer({
+    context: contextOf(options),
+    timeouts,
+    send: Effect.andThen(
+      checkKey(options),
+      Effect.flatMap(client, (client) => send(options, client, request))
+    ),
+    idHeader: "request-id",
+    onHead: (headers, now) => request.onLimits?.(limitsOf(headers), now),
+    isLast: (event) => event.event === "message_stop" || event.event === "error",
+    read: (head, events) => Effect.sync(() => reply(options, head, events))
   })
 
 /** The API would answer an unset key with a riddle; one with odd characters would end up in an error of `fetch`. */
@@ -170,9 +153,6 @@ const count = Effect.fn("AnthropicProvider.count")(
     }),
   Effect.retry({ times: 1, while: (error) => isTransient(error) && error.retryAfter === undefined })
 )
-
-type EventPull = Pull.Pull<Arr.NonEmptyReadonlyArray<Sse.Event>, ProviderError>
-type PartPull = Pull.Pull<Arr.NonEmptyReadonlyArray<ProviderPart>, ProviderError>
 
 /** Whole events in, parts out; what was read before the answer broke is handed on before the error is. */
 const reply = (options: AnthropicOptions, head: () => Head, pull: EventPull): PartPull => {

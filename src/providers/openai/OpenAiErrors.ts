@@ -7,7 +7,7 @@
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { type ErrorContext, make, retryAfterOf, rootMessage } from "../HttpFailure.ts"
+import { type ErrorContext, faultOf, make, retryAfterOf, rootMessage } from "../HttpFailure.ts"
 import type { ProviderError, ProviderFault } from "../ProviderError.ts"
 import { readError, type Said } from "./OpenAiEvent.ts"
 
@@ -89,7 +89,11 @@ export const reasonOf = ({ code, message = "", status, type = "" }: Symptoms): P
   if (named !== undefined) return named
   if (mayBeOverflow(http) && tooLong.test(message)) return "context_overflow"
   if (http === 429 && /^Request too large/i.test(message)) return "too_large"
-  return http === undefined ? (byType.get(type) ?? byType.get(String(code)) ?? "unknown") : byStatus(http)
+  return http === undefined
+    ? (byType.get(type) ?? byType.get(String(code)) ?? "unknown")
+    : http === 503
+      ? "overloaded"
+      : faultOf(http)
 }
 
 /**
@@ -136,31 +140,3 @@ const byType = new Map<string, ProviderFault>([
   ["Internal Server Error", "unavailable"],
   ["timeout", "timeout"]
 ])
-
-const byStatus = (status: number): ProviderFault => {
-  switch (status) {
-    case 401:
-      return "authentication"
-    case 402:
-      return "billing"
-    case 403:
-      return "permission"
-    case 404:
-      return "not_found"
-    case 408:
-    case 504:
-    case 524:
-      return "timeout"
-    case 409:
-      return "unavailable"
-    case 413:
-      return "too_large"
-    case 429:
-      return "rate_limited"
-    case 503:
-    case 529:
-      return "overloaded"
-    default:
-      return status >= 500 ? "unavailable" : status >= 400 ? "invalid_request" : "unknown"
-  }
-}

@@ -11,13 +11,12 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { Sse } from "effect/encoding"
 import { compose } from "../Composition.ts"
-import { eventStream } from "../EventStream.ts"
+import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
 import * as HttpFailure from "../HttpFailure.ts"
 import { defaults, type Timeouts } from "../Patience.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
@@ -99,39 +98,23 @@ const unasked = (): Record<string, null> => {
   return Object.fromEntries(names.flatMap(([name, value]) => (value === undefined ? [] : [[name?.trim(), null]])))
 }
 
-/** What the head of an answer says. */
-interface Head {
-  readonly requestId: string | null
-  readonly contentType: string | null
-}
-
-/** One call, from the request to the last part. Every run of the stream is a call of its own. */
 const ask = (
   options: OpenAiOptions,
-  { firstByte, idle }: Timeouts,
+  timeouts: Timeouts,
   client: Effect.Effect<OpenAI, ProviderError>,
   request: ProviderRequest
 ): Stream.Stream<ProviderPart, ProviderError> =>
-  Stream.suspend(() => {
-    let head: Head = { requestId: null, contentType: null }
-    const open = Effect.gen(function* () {
-      const response = yield* send(options, yield* client, request)
-      head = { requestId: response.headers.get("x-request-id"), contentType: response.headers.get("content-type") }
-      request.onLimits?.(limitsOf(response.headers), yield* Clock.currentTimeMillis)
-      if (response.body !== null) return response.body
-      const detail = "the answer has no body"
-      return yield* HttpFailure.make(contextOf(options), { reason: "invalid_response", detail })
-    })
-    const events = eventStream({
-      open: Effect.andThen(checkKey(options), open),
-      firstByte,
-      idle,
-      onFault: (fault) => HttpFailure.fromBodyFault(contextOf(options), fault, head.requestId),
-      isLast: (event) => isDone(event.data)
-    })
-    return Stream.transformPull(events, (pull) =>
-      Effect.map(seed, (seed) => reply(options, () => head, Reply.initial(seed), pull))
-    )
+  answer({
+    context: contextOf(options),
+    timeouts,
+    send: Effect.andThen(
+      checkKey(options),
+      Effect.flatMap(client, (client) => send(options, client, request))
+    ),
+    idHeader: "x-request-id",
+    onHead: (headers, now) => request.onLimits?.(limitsOf(headers), now),
+    isLast: (event) => isDone(event.data),
+    read: (head, events) => Effect.map(seed, (seed) => reply(options, head, Reply.initial(seed), events))
   })
 
 /** Tells the tool calls of one reply from those of another where the server gives them no ids. */
@@ -155,9 +138,6 @@ const send = (options: OpenAiOptions, client: OpenAI, request: ProviderRequest) 
       Effect.flatMap(Clock.currentTimeMillis, (now) => OpenAiErrors.fromFailure(contextOf(options), now, thrown))
   )
 }
-
-type EventPull = Pull.Pull<Arr.NonEmptyReadonlyArray<Sse.Event>, ProviderError>
-type PartPull = Pull.Pull<Arr.NonEmptyReadonlyArray<ProviderPart>, ProviderError>
 
 /** Whole events in, parts out; what was read before the answer broke is handed on before the error is. */
 const reply = (options: OpenAiOptions, head: () => Head, initial: Reply.ReplyState, pull: EventPull): PartPull => {
