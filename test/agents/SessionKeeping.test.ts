@@ -21,12 +21,18 @@ const storeWith = (change: (whole: Store) => Partial<Store>) =>
     Effect.map(SessionStore, (whole) => SessionStore.of({ ...whole, ...change(whole) }))
   ).pipe(Layer.provide(Layer.fresh(SessionStore.layerMemory)))
 
+/** A store that says when it is to remove a session, and waits until it may. */
+const pausedRemoval = () => {
+  const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+  const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
+  const store = storeWith((whole) => ({ remove: (id) => Effect.andThen(paused, whole.remove(id)) }))
+  return { goOn, reached, store }
+}
+
 describe("a session is deleted", () => {
   it.effect("before anybody else may speak to it, who then speaks to a new one", () =>
     Effect.gen(function* () {
-      const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
-      const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
-      const store = storeWith((whole) => ({ remove: (id) => Effect.andThen(paused, whole.remove(id)) }))
+      const { goOn, reached, store } = pausedRemoval()
       yield* Effect.gen(function* () {
         yield* say("hello")
         yield* ended()
@@ -247,9 +253,7 @@ describe("messages that wait", () => {
 describe("pins", () => {
   it.effect("are not put on a new session by whoever meant one that is being deleted", () =>
     Effect.gen(function* () {
-      const [reached, goOn] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
-      const paused = Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(goOn))
-      const store = storeWith((whole) => ({ remove: (id) => Effect.andThen(paused, whole.remove(id)) }))
+      const { goOn, reached, store } = pausedRemoval()
       yield* Effect.gen(function* () {
         yield* say("hello")
         yield* ended()
