@@ -30,7 +30,7 @@ const day = (date: Date) => `${date.getFullYear()}-${two(date.getMonth() + 1)}-$
 const clock = (date: Date) => [date.getHours(), date.getMinutes(), date.getSeconds()].map(two).join(":")
 
 /** An instant in the local time of whoever looks: `2026-01-31 12:00:00`. */
-export const localTime = (iso: string): string => {
+const localTime = (iso: string): string => {
   const date = new Date(iso)
   return `${day(date)} ${clock(date)}`
 }

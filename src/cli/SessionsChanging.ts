@@ -51,7 +51,7 @@ export const rename = Effect.fnUntraced(function* (given: RenameGiven) {
 })
 
 /** What a setting is called that is the agent's. No model has such a name: theirs hold a slash. */
-export const ofAgent = "default"
+const ofAgent = "default"
 
 export interface SetGiven extends Given {
   readonly model: Option.Option<string>

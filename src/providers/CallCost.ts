@@ -16,7 +16,7 @@ const charactersPerToken = 3.5
 const tokensPerFile = 1_600
 
 /** About how many tokens the model takes in with this request. */
-export const inputOf = ({ prompt, tools }: ProviderRequest): number => {
+const inputOf = ({ prompt, tools }: ProviderRequest): number => {
   let characters = sizeOf(toolSizes, tools, sizeOfTools)
   for (const message of prompt.content) characters += sizeOf(messageSizes, message, sizeOfMessage)
   return tokens(characters)

@@ -84,7 +84,7 @@ export const sizeOf = ({ content }: Prompt.MessageEncoded): number => {
   return size
 }
 
-export const sizeOfAll = (messages: ReadonlyArray<Prompt.MessageEncoded>): number =>
+const sizeOfAll = (messages: ReadonlyArray<Prompt.MessageEncoded>): number =>
   messages.reduce((size, message) => size + sizeOf(message), 0)
 
 /** A person's message as the model is told it, behind what its sender brought along. */

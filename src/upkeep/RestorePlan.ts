@@ -27,7 +27,7 @@ export interface Restoring {
 export const readyFolder = (data: string) => `${data}.restored`
 
 /** Where a backup is unpacked. */
-export const stagingFolder = (data: string, stamp: string) => `${data}.restoring-${stamp}`
+const stagingFolder = (data: string, stamp: string) => `${data}.restoring-${stamp}`
 
 /** What was in the folder's place before. */
 export const formerFolder = (data: string, stamp: string) => `${data}.before-restore-${stamp}`

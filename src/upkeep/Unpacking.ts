@@ -12,7 +12,7 @@ const decodeManifest = Schema.decodeUnknownSync(ManifestText)
 const decodeEntry = Schema.decodeUnknownSync(EntryLine)
 
 /** The manifest of the backup at `from`; throws when there is none or it is of another format. */
-export const manifestOf = (from: string): Manifest => {
+const manifestOf = (from: string): Manifest => {
   if (!existsSync(join(from, manifestFile))) throw new Error(`there is no ${manifestFile} in it`)
   const manifest = decodeManifest(readFileSync(join(from, manifestFile), "utf8"))
   if (manifest.format === format) return manifest

@@ -1,7 +1,8 @@
 /**
- * Transactions of what nobody waits for: in SQLite they are not synced when they commit, as a sync keeps the event loop
- * for 5 to 100 ms. Each is all or nothing as any other; a crash of the machine may lose the last ones, in order, until the
- * next commit of an append, which brings everything before it to the disk (https://sqlite.org/pragma.html#pragma_synchronous).
+ * Transactions of what nobody has been told of yet: in SQLite they are not synced when they commit, as a sync keeps the
+ * event loop for 5 to 100 ms. Each is all or nothing as any other; a crash of the machine may lose the newest of them, never
+ * one without all that came after it, until the next synced commit brings everything before it to the disk
+ * (https://sqlite.org/pragma.html#pragma_synchronous).
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
