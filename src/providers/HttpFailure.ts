@@ -1,8 +1,8 @@
 /**
  * What HTTP APIs of models have in common when they fail: pure.
  *
- * Bodies that stall or break, ways of asking to wait, and the cause of a connection that failed. Whatever is said here
- * is said without the key.
+ * Bodies that stall or break, statuses, ways of asking to wait, and the cause of a connection that failed. Whatever is
+ * said here is one line of text without the key.
  */
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -21,15 +21,24 @@ export interface ErrorContext {
 /** The most characters that are kept of what a server said: some answer with a whole page. */
 const longestDetail = 1000
 
-/** An error of this provider; the key is taken out of its detail. */
+/** An error of this provider; the key is taken out of its detail, and the rest made one line. */
 export const make = (
   { apiKey, provider }: ErrorContext,
   error: Omit<ConstructorParameters<typeof ProviderError>[0], "provider">
 ): ProviderError => {
   const key = Redacted.value(apiKey).trim()
-  const said = key === "" ? error.detail : error.detail.replaceAll(key, "<redacted>")
+  const line = sentenceOf(error.detail)
+  const said = key === "" ? line : line.replaceAll(key, "<redacted>")
   const detail = said.length > longestDetail ? `${said.slice(0, longestDetail)}…` : said
   return new ProviderError({ ...error, provider, detail })
+}
+
+/** What was said, as one line: of a gateway's web page its title; nothing may move a terminal's cursor. */
+export const sentenceOf = (said: string): string => {
+  const page = /^(\d{3} )?\s*<(!doctype|html|head|body)\b/i.exec(said)
+  if (page === null) return said.replace(/\p{Cc}+/gu, " ")
+  const title = /<title[^<>]*>([^<]+)</i.exec(said)?.[1]?.replace(/\s+/g, " ").trim()
+  return `${page[1] ?? ""}a web page instead of an answer${title ? ` (${title})` : ""}`
 }
 
 /** What went wrong while the answer was read. */
@@ -55,7 +64,10 @@ export const fromBodyFault = (context: ErrorContext, fault: BodyFault, requestId
   }
 }
 
-/** What an HTTP status says of a failed call (RFC 9110, section 15; 402, 524 and 529 as model services use them). */
+/**
+ * What an HTTP status says of a failed call (RFC 9110, section 15; 402, 499, 524 and 529 as model services and the proxies
+ * before them use them).
+ */
 export const faultOf = (status: number): ProviderFault => {
   switch (status) {
     case 401:
@@ -65,12 +77,17 @@ export const faultOf = (status: number): ProviderFault => {
     case 403:
       return "permission"
     case 404:
+    case 405:
+    case 410:
+    case 501:
       return "not_found"
     case 408:
     case 504:
     case 524:
       return "timeout"
     case 409:
+    case 425:
+    case 499:
       return "unavailable"
     case 413:
       return "too_large"
@@ -83,16 +100,43 @@ export const faultOf = (status: number): ProviderFault => {
   }
 }
 
-/** `retry-after-ms`, else `retry-after` in seconds or as a date; never negative. `now` in milliseconds. */
+/** What an answer asks of whoever would try again: `x-should-retry`, and how long to wait. `now` in milliseconds. */
+export const askedOf = (
+  headers: Headers | undefined,
+  now: number
+): { readonly retryable?: boolean; readonly retryAfter?: Duration.Duration } => {
+  const retryable = verdicts.get(headers?.get("x-should-retry")?.trim().toLowerCase() ?? "")
+  const retryAfter = headers === undefined ? undefined : retryAfterOf(headers, now)
+  return {
+    ...(retryable === undefined ? undefined : { retryable }),
+    ...(retryAfter === undefined ? undefined : { retryAfter })
+  }
+}
+
+const verdicts = new Map([
+  ["true", true],
+  ["false", false]
+])
+
+/**
+ * `retry-after-ms`, else `retry-after` in seconds or as a date (RFC 9110, sections 10.2.3 and 5.6.7; some send ISO 8601);
+ * never negative. What is neither says nothing. `now` in milliseconds.
+ */
 export const retryAfterOf = (headers: Headers, now: number): Duration.Duration | undefined => {
   const millis = headers.get("retry-after-ms")
   if (millis !== null && /^\d+(\.\d+)?$/.test(millis)) return Duration.millis(Number(millis))
   const value = headers.get("retry-after")
   if (value === null) return undefined
   if (/^\d+(\.\d+)?$/.test(value)) return Duration.seconds(Number(value))
+  if (!/^((mon|tue|wed|thu|fri|sat|sun)[a-z]*,? |\d{4}-\d\d-\d\d)/i.test(value)) return undefined
   const at = Option.getOrUndefined(DateTime.make(value))
   return at === undefined ? undefined : Duration.millis(Math.max(0, DateTime.toEpochMillis(at) - now))
 }
+
+const decodeHeaders = Schema.decodeUnknownOption(Schema.Struct({ headers: Schema.instanceOf(Headers) }))
+
+/** The headers of an answer that a client threw as an error; they tell of limits like those of any other. */
+export const headersOf = (thrown: unknown): Headers | undefined => Option.getOrUndefined(decodeHeaders(thrown))?.headers
 
 const decodeCause = Schema.decodeUnknownOption(
   Schema.Struct({

@@ -16,12 +16,36 @@ describe("HttpFailure", () => {
     [{ "retry-after": "7", "retry-after-ms": "soon" }, Duration.seconds(7)],
     [{ "retry-after": "Sun, 22 Nov 2026 10:00:30 GMT" }, Duration.seconds(30)],
     [{ "retry-after": "Sun, 22 Nov 2026 09:00:00 GMT" }, Duration.zero],
-    [{ "retry-after": "soon" }, undefined]
+    [{ "retry-after": "Sunday, 22-Nov-26 10:00:30 GMT" }, Duration.seconds(30)],
+    [{ "retry-after": "2026-11-22T10:00:30Z" }, Duration.seconds(30)],
+    [{ "retry-after": "soon" }, undefined],
+    [{ "retry-after": "-5" }, undefined],
+    [{ "retry-after": "around 5" }, undefined],
+    [{ "retry-after": "" }, undefined]
   ]
 
   it("understands every way of asking to wait", () => {
     for (const [headers, expected] of waits) {
       assert.deepStrictEqual(HttpFailure.retryAfterOf(new Headers(headers), now), expected, JSON.stringify(headers))
+    }
+  })
+
+  it("understands whether it should be tried again at all", () => {
+    const asked = (value: string) => HttpFailure.askedOf(new Headers({ "x-should-retry": value }), now)
+    assert.deepStrictEqual(asked("true"), { retryable: true })
+    assert.deepStrictEqual(asked("False"), { retryable: false })
+    assert.deepStrictEqual(asked("perhaps"), {})
+    assert.deepStrictEqual(HttpFailure.askedOf(new Headers({ "retry-after": "7" }), now), {
+      retryAfter: Duration.seconds(7)
+    })
+    assert.deepStrictEqual(HttpFailure.askedOf(undefined, now), {})
+  })
+
+  it("finds the headers of an answer that was thrown, and none where there was no answer", () => {
+    const headers = new Headers({ "x-ratelimit-remaining-requests": "0" })
+    assert.strictEqual(HttpFailure.headersOf(Object.assign(new Error("429"), { headers })), headers)
+    for (const thrown of [new Error("Connection error."), { headers: undefined }, "no", null]) {
+      assert.isUndefined(HttpFailure.headersOf(thrown))
     }
   })
 
@@ -47,6 +71,19 @@ describe("HttpFailure", () => {
     const refused = Object.assign(new AggregateError([]), { code: "ECONNREFUSED" })
     assert.strictEqual(HttpFailure.rootMessage(new TypeError("failed", { cause: refused })), "ECONNREFUSED")
     assert.strictEqual(HttpFailure.rootMessage(5), "no reason was given")
+  })
+
+  it("says of a web page what its title says", () => {
+    const detailOf = (detail: string) => HttpFailure.make(context, { reason: "unknown", detail }).detail
+    const page = "<!DOCTYPE html>\n<html><head><title>502 Bad\n Gateway</title></head><body>…</body></html>"
+    assert.strictEqual(detailOf(`502 ${page}`), "502 a web page instead of an answer (502 Bad Gateway)")
+    assert.strictEqual(detailOf("<html><body>sorry"), "a web page instead of an answer")
+    assert.strictEqual(detailOf("<thinking> is no page"), "<thinking> is no page")
+  })
+
+  it("keeps to one line, which moves no cursor", () => {
+    const { detail } = HttpFailure.make(context, { reason: "unknown", detail: "one\r\n\u001b[2Jtwo" })
+    assert.strictEqual(detail, "one [2Jtwo")
   })
 
   it("leaves out the key, and most of a page", () => {

@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted, Stream } from "effect"
+import { Duration, Effect, Redacted, Schema, Stream } from "effect"
 import { Prompt, type Response } from "effect/ai"
 import type { Provider, ProviderPart } from "../../src/providers/Provider.ts"
 import * as AnthropicProvider from "../../src/providers/anthropic/AnthropicProvider.ts"
 import { toParams } from "../../src/providers/anthropic/AnthropicRequestCodec.ts"
 import * as Server from "../support/AnthropicServer.ts"
+import { violations } from "../support/MessagesRules.ts"
 
 const names = Server.haveFixtures
   ? readdirSync(Server.fixtures).flatMap((file) => (file.endsWith(".sse") ? [file.slice(0, -4)] : []))
@@ -28,10 +29,13 @@ const partsOf = (answer: Server.Answer) =>
     return yield* Effect.flatMap(providerFor(server.url), ask)
   })
 
+type Json = Readonly<Record<string, unknown>>
+
 interface RawEvent {
   readonly type: string
+  readonly index?: number
   readonly delta?: Readonly<Record<string, string>>
-  readonly content_block?: Readonly<Record<string, string>>
+  readonly content_block?: Json
   readonly usage?: { readonly output_tokens: number }
 }
 
@@ -42,18 +46,77 @@ const recorded = (name: string) => {
     line.startsWith("data: ") ? [JSON.parse(line.slice(6))] : []
   )
   const joined = (type: string, key: string) =>
-    events.map((event) => (event.delta?.type === type ? event.delta[key] : "")).join("")
+    events.map((event) => (event.delta?.["type"] === type ? event.delta[key] : "")).join("")
+  const last = events.findLast((event) => event.type === "message_delta")
   return {
     text: joined("text_delta", "text"),
     thinking: joined("thinking_delta", "thinking"),
-    signatures: events.flatMap((event) =>
-      event.delta?.type === "signature_delta" ? [event.delta.signature ?? ""] : []
-    ),
-    tools: events.flatMap((event) => (event.content_block?.type === "tool_use" ? [event.content_block.id ?? ""] : [])),
-    output: events.findLast((event) => event.type === "message_delta")?.usage?.output_tokens,
-    stop: events.findLast((event) => event.type === "message_delta")?.delta?.stop_reason
+    blocks: blocksIn(events),
+    output: last?.usage?.output_tokens,
+    stop: last?.delta?.["stop_reason"]
   }
 }
+
+/** Every block, put together from its deltas. */
+const blocksIn = (events: ReadonlyArray<RawEvent>): ReadonlyArray<Json> =>
+  events.flatMap(({ content_block: start, index }) => {
+    if (start === undefined) return []
+    const deltas = events.flatMap((event) => (event.index === index && event.delta ? [event.delta] : []))
+    const all = (type: string, key: string): ReadonlyArray<unknown> =>
+      deltas.flatMap((delta) => (delta["type"] === type ? [delta[key]] : []))
+    const input = all("input_json_delta", "partial_json").join("")
+    return [
+      {
+        ...start,
+        ...("text" in start ? { text: all("text_delta", "text").join("") } : {}),
+        ...("thinking" in start ? { thinking: all("thinking_delta", "thinking").join("") } : {}),
+        ...("signature" in start ? { signature: all("signature_delta", "signature").join("") } : {}),
+        ...("citations" in start ? { citations: all("citations_delta", "citation") } : {}),
+        ...(input === "" ? {} : { input: JSON.parse(input) })
+      }
+    ]
+  })
+
+/** What of these may go back: no blank text, and no empty list of citations. */
+const sendable = (blocks: ReadonlyArray<Json>) =>
+  blocks.flatMap(({ citations, ...block }) => {
+    if (typeof block["text"] === "string" && block["text"].trim() === "") return []
+    return [Array.isArray(citations) && citations.length > 0 ? { ...block, citations } : block]
+  })
+
+const encodeMessage = Schema.encodeSync(Prompt.AssistantMessage)
+const decodeMessage = Schema.decodeUnknownSync(Prompt.AssistantMessage)
+
+/** The model's message as the session's log gives it back. */
+const logged = (parts: ReadonlyArray<ProviderPart>): Prompt.AssistantMessage => {
+  const [message] = Prompt.fromResponseParts(parts).content
+  assert(message?.role === "assistant")
+  return decodeMessage(JSON.parse(JSON.stringify(encodeMessage(message))))
+}
+
+/** The next step's request: the results of what was called, or a person's answer. */
+const nextStep = (reply: Prompt.AssistantMessage, caching: "5 minutes" | "off") => {
+  const results = reply.content.flatMap((part) =>
+    part.type === "tool-call" && !part.providerExecuted
+      ? [
+          Prompt.toolResultPart({
+            id: part.id,
+            name: part.name,
+            isFailure: false,
+            result: "ok",
+            providerExecuted: false
+          })
+        ]
+      : []
+  )
+  const answer = results.length > 0 ? Prompt.toolMessage({ content: results }) : said("go on")
+  return toParams(
+    { model: "m", prompt: Prompt.fromMessages([said("hello"), reply, answer]), tools: [], maxTokens: 100 },
+    { caching }
+  )
+}
+
+const said = (text: string) => Prompt.userMessage({ content: [Prompt.textPart({ text })] })
 
 const deltas = (parts: ReadonlyArray<ProviderPart>, type: "text-delta" | "reasoning-delta") =>
   parts.map((part) => (part.type === type ? part.delta : "")).join("")
@@ -72,10 +135,10 @@ describe.skipIf(!Server.haveFixtures)("AnthropicProvider on recorded streams", (
         const expected = recorded(name)
         assert.strictEqual(deltas(parts, "text-delta"), expected.text)
         assert.strictEqual(deltas(parts, "reasoning-delta"), expected.thinking)
-        const calls = parts.filter((part) => part.type === "tool-call")
+        const called = expected.blocks.filter(({ type }) => type === "tool_use" || type === "server_tool_use")
         assert.deepStrictEqual(
-          calls.map((call) => call.id),
-          expected.tools
+          parts.flatMap((part) => (part.type === "tool-call" ? [[part.id, part.params]] : [])),
+          called.map(({ id, input }) => [id, input])
         )
         const finish = finishOf(parts)
         assert.strictEqual(finish.usage.outputTokens.total, expected.output)
@@ -91,24 +154,12 @@ describe.skipIf(!Server.haveFixtures)("AnthropicProvider on recorded streams", (
       })
     )
 
-    it.live(`sends the thinking of ${name} back unmodified and in its place`, () =>
+    it.live(`sends all of ${name} back unmodified and in order`, () =>
       Effect.gen(function* () {
-        const parts = yield* partsOf(Server.fixture(name))
-        const prompt = Prompt.concat(Prompt.make("hello"), Prompt.fromResponseParts(parts))
-        const { messages } = toParams({ model: "m", prompt, tools: [], maxTokens: 100 })
-        const content = messages[1]?.content
-        assert(Array.isArray(content))
-        const thinking = content.flatMap((block) => (block.type === "thinking" ? [block] : []))
-        const expected = recorded(name)
-        assert.deepStrictEqual(
-          thinking.map((block) => block.signature),
-          expected.signatures
-        )
-        assert.strictEqual(thinking.map((block) => block.thinking).join(""), expected.thinking)
-        assert.strictEqual(
-          content.findIndex((block) => block.type === "thinking"),
-          thinking.length === 0 ? -1 : 0
-        )
+        const reply = logged(yield* partsOf(Server.fixture(name)))
+        const [, message] = nextStep(reply, "off").messages
+        assert.deepStrictEqual(message?.content as unknown, sendable(recorded(name).blocks))
+        assert.deepStrictEqual(violations(nextStep(reply, "5 minutes")), [])
       })
     )
   }
@@ -122,12 +173,35 @@ describe.skipIf(!Server.haveFixtures)("AnthropicProvider on recorded streams", (
     })
   )
 
-  it.live("never hands on a tool that ran on the vendor's side", () =>
+  it.live("never hands on a tool that ran on the vendor's side as one that is to be run", () =>
     Effect.gen(function* () {
       for (const name of ["10-web-search-citations", "11-web-fetch-thinking", "12-code-execution"]) {
         const parts = yield* partsOf(Server.fixture(name))
-        assert.isFalse(parts.some((part) => part.type.startsWith("tool-")))
+        const calls = parts.filter((part) => part.type === "tool-call")
+        assert.isAbove(calls.length, 0)
+        assert.isTrue(calls.every((call) => call.providerExecuted))
       }
+    })
+  )
+
+  it.live("counts the searches and fetches of the vendor's tools", () =>
+    Effect.gen(function* () {
+      const spent = (name: string) =>
+        Effect.map(partsOf(Server.fixture(name)), (parts) => finishOf(parts).metadata["anthropic"])
+      const standard = { stopReason: "end_turn", usage: { cacheWriteHour: 0, serviceTier: "standard" } }
+      const searched = { ...standard.usage, webSearches: 2 }
+      const fetched = { ...standard.usage, webSearches: 0, webFetches: 1 }
+      assert.deepStrictEqual(yield* spent("10-web-search-citations"), { ...standard, usage: searched })
+      assert.deepStrictEqual(yield* spent("11-web-fetch-thinking"), { ...standard, usage: fetched })
+    })
+  )
+
+  it.live("goes on in the container that a paused turn ran in", () =>
+    Effect.gen(function* () {
+      const reply = logged(yield* partsOf(Server.fixture("12-code-execution")))
+      const prompt = Prompt.concat(Prompt.make("hello"), Prompt.fromMessages([reply]))
+      const { container } = toParams({ model: "m", prompt, tools: [], maxTokens: 100 })
+      assert.strictEqual(container, "container_011CaNRFAbjdPf4rmBarZzqQ")
     })
   )
 })

@@ -7,7 +7,7 @@
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { type ErrorContext, faultOf, make, retryAfterOf, rootMessage } from "../HttpFailure.ts"
+import { askedOf, type ErrorContext, faultOf, make, rootMessage, sentenceOf } from "../HttpFailure.ts"
 import type { ProviderError, ProviderFault } from "../ProviderError.ts"
 import { readError, type Said } from "./OpenAiEvent.ts"
 
@@ -35,13 +35,13 @@ export const fromFailure = (context: ErrorContext, now: number, thrown: unknown)
   if (status == null) return unanswered(context, message, failure.cause)
   const said = readError(failure.error)
   const reason = reasonOf({ ...said, status, message: said.message ?? message })
-  const retryAfter = headers === undefined ? undefined : retryAfterOf(headers, now)
   return make(context, {
     reason,
-    detail: explain(context, reason, said.message ?? message),
+    detail: explain(context, reason, sentenceOf(said.message ?? message)),
     status,
+    ...codeOf(said),
     ...(requestID == null ? undefined : { requestId: requestID }),
-    ...(retryAfter === undefined ? undefined : { retryAfter })
+    ...askedOf(headers, now)
   })
 }
 
@@ -52,6 +52,9 @@ const unanswered = (context: ErrorContext, message: string, cause: unknown): Pro
     : make(context, { reason: "unknown", detail: message })
 }
 
+/** A number is an HTTP status over again. */
+const codeOf = ({ code }: Said) => (typeof code === "string" && code !== "" ? { code } : undefined)
+
 /** An error in the middle of an answer. */
 export const fromErrorEvent = (context: ErrorContext, error: unknown, requestId: string | null): ProviderError => {
   const said = readError(error)
@@ -59,6 +62,7 @@ export const fromErrorEvent = (context: ErrorContext, error: unknown, requestId:
   return make(context, {
     reason,
     detail: explain(context, reason, said.message ?? said.type ?? "the answer broke off with an error"),
+    ...codeOf(said),
     ...(requestId === null ? undefined : { requestId })
   })
 }
@@ -70,7 +74,9 @@ const explain = ({ apiKey, provider }: ErrorContext, reason: ProviderFault, said
         ? `the server asks for an API key (${said}); set apiKey of the provider ${provider}`
         : `the API key was refused (${said}); check apiKey of the provider ${provider}`
     case "billing":
-      return `the account cannot pay for this call (${said}); check its plan and spend limits`
+      return `the account cannot pay for this call (${said}); check its plan and credit`
+    case "spend_limit":
+      return `a limit on spending was reached (${said})`
     case "not_found":
       return `${said}; check the name of the model, and baseUrl of the provider ${provider}`
     default:
@@ -88,6 +94,7 @@ export const reasonOf = ({ code, message = "", status, type = "" }: Symptoms): P
   const named = byName.get(String(code)) ?? byName.get(type)
   if (named !== undefined) return named
   if (mayBeOverflow(http) && tooLong.test(message)) return "context_overflow"
+  if (mayBeRefusal(http) && flagged.test(message)) return "refused"
   if (http === 429 && /^Request too large/i.test(message)) return "too_large"
   return http === undefined
     ? (byType.get(type) ?? byType.get(String(code)) ?? "unknown")
@@ -110,16 +117,40 @@ const tooLong =
 const mayBeOverflow = (status: number | undefined): boolean =>
   status === undefined || status === 400 || status === 413 || status === 422 || status === 500
 
-/** Codes and types that say more than the status they come with. */
+/**
+ * OpenAI: "Invalid prompt: your prompt was flagged as potentially violating our usage policy"; OpenRouter: "… Your input was
+ * flagged for …"; Azure: "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."
+ */
+const flagged = /\b(prompt|input|request|content) was flagged\b|content management policy/i
+
+const mayBeRefusal = (status: number | undefined): boolean =>
+  status === undefined || status === 400 || status === 403 || status === 422
+
+/** Codes and types that say more than the status they come with (types of openai 7.57.0; OpenRouter; Azure). */
 const byName = new Map<string, ProviderFault>([
   ["context_length_exceeded", "context_overflow"],
   ["exceed_context_size_error", "context_overflow"],
   ["insufficient_quota", "billing"],
-  ["billing_hard_limit_reached", "billing"],
   ["billing_not_active", "billing"],
+  ["credit_balance_exhausted", "billing"],
+  ["billing_hard_limit_reached", "spend_limit"],
+  ["usage_limit_exceeded", "spend_limit"],
+  ["project_spend_limit_exceeded", "spend_limit"],
+  ["organization_spend_limit_exceeded", "spend_limit"],
+  ["organization_usage_limit_exceeded", "spend_limit"],
+  ["content_filter", "refused"],
+  ["content_policy_violation", "refused"],
+  ["image_content_policy_violation", "refused"],
+  ["bio_policy", "refused"],
+  ["cyber_policy", "refused"],
+  ["misalignment_policy_violation", "refused"],
+  ["image_too_large", "too_large"],
+  ["image_file_too_large", "too_large"],
   ["invalid_api_key", "authentication"],
   ["model_not_found", "not_found"],
-  ["slow_down", "overloaded"]
+  ["slow_down", "overloaded"],
+  ["server_overloaded", "overloaded"],
+  ["flex_unavailable", "overloaded"]
 ])
 
 /** What is left to go by where there is no status: in the middle of an answer. */

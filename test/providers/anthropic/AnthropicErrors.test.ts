@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Redacted } from "effect"
+import { Duration, Redacted } from "effect"
 import * as AnthropicErrors from "../../../src/providers/anthropic/AnthropicErrors.ts"
 
 const context = { provider: "claude", apiKey: Redacted.make("sk-secret") }
@@ -41,9 +41,36 @@ describe("AnthropicErrors", () => {
     [{ status: 429, type: "rate_limit_error" }, "rate_limited"],
     [{ status: 429 }, "rate_limited"],
     [{ status: 429, type: "rate_limit_error", code: "ramp_limit_exceeded" }, "rate_limited"],
-    [{ status: 429, type: "rate_limit_error", code: "contract_spend_limit_reached" }, "billing"],
-    [{ status: 429, type: "rate_limit_error", code: "enforced_spend_limit_reached" }, "billing"],
+    [{ status: 429, type: "rate_limit_error", code: "contract_spend_limit_reached" }, "spend_limit"],
+    [{ status: 429, type: "rate_limit_error", code: "enforced_spend_limit_reached" }, "spend_limit"],
+    [{ status: 402, type: "billing_error", code: "linked_organization_spend_limit_reached" }, "spend_limit"],
     [{ status: 402, code: "linked_organization_billing_unavailable" }, "billing"],
+    [
+      {
+        status: 400,
+        type: "invalid_request_error",
+        message: "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade."
+      },
+      "billing"
+    ],
+    [
+      {
+        status: 400,
+        type: "invalid_request_error",
+        message: "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."
+      },
+      "spend_limit"
+    ],
+    [{ type: "invalid_request_error", message: "Output blocked by content filtering policy" }, "refused"],
+    [{ status: 403, type: "permission_error", message: "blocked by content filtering policy" }, "permission"],
+    [{ status: 400, type: "invalid_request_error", code: "organization_on_hold" }, "permission"],
+    [{ status: 400, type: "invalid_request_error", code: "claude_code_key_creator_not_member" }, "authentication"],
+    [{ status: 400, type: "invalid_request_error", code: "image_dimensions_too_large" }, "too_large"],
+    [{ status: 400, type: "invalid_request_error", code: "request_body_timeout" }, "timeout"],
+    [{ status: 400, type: "invalid_request_error", code: "tool_name_conflict" }, "invalid_request"],
+    [{ status: 503, type: "api_error", code: "cmek_key_unreachable" }, "unavailable"],
+    [{ status: 529, type: "overloaded_error", code: "compaction_unavailable" }, "overloaded"],
+    [{ status: 501, type: "api_error" }, "not_found"],
     [{ status: 500, type: "api_error" }, "unavailable"],
     [{ status: 502 }, "unavailable"],
     [{ status: 504 }, "timeout"],
@@ -88,12 +115,50 @@ describe("AnthropicErrors", () => {
     }
   })
 
-  it("explains a spend limit to whoever pays", () => {
+  it("tells a reached limit on spending from a bill that is not paid, and keeps the code", () => {
     const details = { error_code: "contract_spend_limit_reached" }
-    const body = { error: { type: "rate_limit_error", message: "limit reached", details } }
+    const body = { error: { type: "rate_limit_error", message: "no more", details } }
     const error = AnthropicErrors.fromErrorEvent(context, body, "req_1")
-    assert.deepStrictEqual([error.reason, error.requestId], ["billing", "req_1"])
-    assert.include(error.detail, "limit reached")
+    assert.deepInclude(error, { reason: "spend_limit", requestId: "req_1", code: "contract_spend_limit_reached" })
+    assert.strictEqual(error.detail, "a limit on spending was reached (no more)")
+    assert.include(error.advice, "spending limit")
+  })
+
+  /** What the client throws: it copies these from the body, whatever they are there. */
+  const thrown = (fields: Record<string, unknown>, headers: Record<string, string> = {}) =>
+    Object.assign(new Error("429 {…}"), {
+      name: "RateLimitError",
+      status: 429,
+      headers: new Headers(headers),
+      ...fields
+    })
+
+  it("keeps the status, the code, the request's id, how long to wait, and whether to try again", () => {
+    const error = AnthropicErrors.fromFailure(
+      context,
+      now,
+      thrown(
+        { type: "rate_limit_error", errorCode: "ramp_limit_exceeded", apiMessage: "slower", requestID: "req_1" },
+        { "retry-after": "7", "x-should-retry": "false" }
+      )
+    )
+    assert.deepInclude(error, {
+      reason: "rate_limited",
+      detail: "slower",
+      status: 429,
+      code: "ramp_limit_exceeded",
+      requestId: "req_1",
+      retryAfter: Duration.seconds(7),
+      retryable: false
+    })
+  })
+
+  it("goes by the status where the body is not what it should be", () => {
+    for (const odd of [5, {}, [], "", null, undefined]) {
+      const error = AnthropicErrors.fromFailure(context, now, thrown({ type: odd, errorCode: odd, apiMessage: odd }))
+      assert.deepInclude(error, { reason: "rate_limited", detail: "429 {…}", status: 429 })
+      assert.notProperty(error, "code")
+    }
   })
 
   it("makes do with an error event that says nothing", () => {

@@ -51,7 +51,17 @@ const reasons: ReadonlyArray<readonly [Symptoms, ProviderFault]> = [
   [{ status: 413 }, "too_large"],
   [{ status: 422 }, "invalid_request"],
   [{ status: 429, type: "insufficient_quota", code: "insufficient_quota" }, "billing"],
-  [{ status: 429, code: "billing_hard_limit_reached" }, "billing"],
+  [{ status: 429, code: "billing_hard_limit_reached" }, "spend_limit"],
+  [{ status: 429, code: "project_spend_limit_exceeded" }, "spend_limit"],
+  [{ status: 429, code: "credit_balance_exhausted" }, "billing"],
+  [{ status: 400, code: "content_filter", message: "The response was filtered" }, "refused"],
+  [{ status: 400, code: "content_policy_violation" }, "refused"],
+  [{ status: 400, code: "invalid_prompt", message: "Your prompt was flagged as potentially violating" }, "refused"],
+  [{ status: 403, code: 403, message: 'm requires moderation. Your input was flagged for "violence".' }, "refused"],
+  [{ status: 400, code: "invalid_prompt", message: "messages is empty" }, "invalid_request"],
+  [{ status: 500, message: "the input was flagged" }, "unavailable"],
+  [{ status: 501 }, "not_found"],
+  [{ code: "server_overloaded" }, "overloaded"],
   [{ status: 429, type: "tokens", code: "rate_limit_exceeded", message: "Rate limit reached" }, "rate_limited"],
   [{ status: 429, type: "tokens", message: "Request too large for gpt-x on tokens per min (TPM)" }, "too_large"],
   [{ status: 429, message: "about the context window" }, "rate_limited"],
@@ -105,13 +115,18 @@ describe("OpenAiErrors", () => {
     }
   })
 
-  it("keeps the status, the request's id and how long to wait", () => {
-    const error = OpenAiErrors.fromFailure(
-      context,
-      0,
-      thrown(429, { message: "slow" }, { "x-request-id": "req_1", "retry-after-ms": "1500", "retry-after": "7" })
-    )
-    assert.deepInclude(error, { status: 429, requestId: "req_1", retryAfter: Duration.millis(1500) })
+  it("keeps the status, the code, the request's id, how long to wait, and whether to try again", () => {
+    const headers = { "x-request-id": "req_1", "retry-after-ms": "1500", "retry-after": "7", "x-should-retry": "true" }
+    const error = OpenAiErrors.fromFailure(context, 0, thrown(429, { message: "slow", code: "slow_down" }, headers))
+    assert.deepInclude(error, {
+      reason: "overloaded",
+      status: 429,
+      code: "slow_down",
+      requestId: "req_1",
+      retryAfter: Duration.millis(1500),
+      retryable: true
+    })
+    assert.notProperty(OpenAiErrors.fromFailure(context, 0, thrown(429, { code: 429 })), "code")
   })
 
   it("tells the operator what to do", () => {
