@@ -7,34 +7,19 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import type * as Http from "node:http"
-import { Readable } from "node:stream"
-import { pipeline } from "node:stream/promises"
 import { fileURLToPath } from "node:url"
-import { Deferred, Effect, FiberSet, type Latch, Queue, type Scope, Stream } from "effect"
+import type { ModelInfo } from "@anthropic-ai/sdk/resources/models"
+import { Deferred, Effect, FiberSet, Queue, type Scope } from "effect"
+import { type Answer, give } from "./Answers.ts"
 import { listening } from "./ListeningServer.ts"
 import { violations } from "./MessagesRules.ts"
+import { asked, claude, claudes } from "./ModelsRoute.ts"
+
+export type { Answer } from "./Answers.ts"
 
 /** Where recorded answers are, when they are. */
 export const fixtures = fileURLToPath(new URL("../../../shared/fixtures/anthropic/", import.meta.url))
 export const haveFixtures = existsSync(fixtures)
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: Uint8Array
-  /** How many bytes are written at a time; all at once if not given. */
-  readonly chunkSize?: number
-  /** Opened by the test before the answer begins. */
-  readonly gate?: Latch.Latch
-  /** Opened by the test after the body, before it is ended. */
-  readonly ending?: Latch.Latch
-  /** Done when the request is there, or after so many bytes of the body; then nothing more is said. */
-  readonly interruption?: { readonly after: "request" | number; readonly act: Effect.Effect<unknown> }
-  /** Written after the body for as long as somebody reads it. */
-  readonly rest?: Stream.Stream<string>
-  /** What becomes of the connection after the body: ended in order, torn down, or left open and silent. */
-  readonly after: "end" | "cut" | "hang"
-}
 
 export interface Recorded {
   readonly method: string
@@ -57,11 +42,18 @@ export interface AnthropicServer {
   readonly counts: ReadonlyArray<Recorded>
   /** The next of these that nobody has taken yet; waits for it. */
   readonly nextCount: Effect.Effect<Recorded>
+  /** All requests to tell of models so far, oldest first; they use up no answer. */
+  readonly lookups: ReadonlyArray<Recorded>
+  /** The next of these that nobody has taken yet; waits for it. */
+  readonly nextLookup: Effect.Effect<Recorded>
 }
 
-/** How requests to count tokens are answered; by default with a token for every four characters of the body. */
-export interface Counting {
+/** How requests for anything but a reply are answered; they use up no answer. */
+export interface Beside {
+  /** To count tokens; by default with a token for every four characters of the body. */
   readonly count?: (request: Recorded, index: number) => Answer
+  /** To tell of models: these and no others, or any answer; by default every model there may be is as `claude` says. */
+  readonly models?: ReadonlyArray<ModelInfo> | ((request: Recorded, index: number) => Answer)
 }
 
 export type Event = Readonly<Record<string, unknown>> & { readonly type: string }
@@ -105,66 +97,104 @@ export const cutAfter = (whole: Answer, length: number): Answer => ({
 /** Never answers. */
 export const silence: Answer = { status: 0, headers: {}, body: new Uint8Array(), after: "hang" }
 
+/** One block of a reply: how it begins, and what is added to it. */
+export type Block = readonly [start: object, deltas: ReadonlyArray<object>]
+
 export interface Reply {
+  readonly id?: string
+  readonly model?: string
   readonly thinking?: { readonly text: string; readonly signature: string }
+  /** Blocks of other kinds, between thinking and text. */
+  readonly between?: ReadonlyArray<Block>
   readonly text?: string
+  /** What the text rests on, as the API words it. */
+  readonly citations?: ReadonlyArray<object>
   readonly calls?: ReadonlyArray<{ readonly id: string; readonly name: string; readonly input: unknown }>
   readonly stopReason?: string
-  readonly usage?: { readonly input: number; readonly output: number }
+  readonly stopDetails?: object
+  /** `start` and `end`: further fields of the usage in the first and in the last event. */
+  readonly usage?: { readonly input: number; readonly output: number; readonly start?: object; readonly end?: object }
 }
 
-/** The events of a plain reply: thinking, then text, then tool calls. */
+/** The events of a reply: thinking, then blocks of other kinds, then text, then tool calls. */
 export const reply = (options: Reply): ReadonlyArray<Event> => {
-  const { calls = [], text, thinking, usage = { input: 10, output: 5 } } = options
-  const blocks: Array<readonly [start: object, deltas: ReadonlyArray<object>]> = []
-  if (thinking !== undefined) {
-    const { signature, text: thought } = thinking
-    blocks.push([
-      { type: "thinking", thinking: "", signature: "" },
-      [
-        { type: "thinking_delta", thinking: thought },
-        { type: "signature_delta", signature }
-      ]
-    ])
-  }
-  if (text !== undefined) {
-    const deltas = (text.match(/\s*\S+\s*$|\s*\S+/g) ?? []).map((word) => ({ type: "text_delta", text: word }))
-    blocks.push([{ type: "text", text: "" }, deltas])
-  }
-  for (const { id, input, name } of calls) {
-    const json = JSON.stringify(input)
-    blocks.push([{ type: "tool_use", id, name, input: {} }, [{ type: "input_json_delta", partial_json: json }]])
-  }
+  const { calls = [], id = "msg_1", model = "claude-test", stopDetails, usage = { input: 10, output: 5 } } = options
   const stopReason = options.stopReason ?? (calls.length > 0 ? "tool_use" : "end_turn")
+  const details = stopDetails === undefined ? undefined : { stop_details: stopDetails }
+  const counts = { input_tokens: usage.input, output_tokens: 1, ...usage.start }
+  const begun = { id, type: "message", role: "assistant", model, content: [], stop_reason: null, stop_sequence: null }
   return [
-    {
-      type: "message_start",
-      message: { id: "msg_1", model: "claude-test", usage: { input_tokens: usage.input, output_tokens: 1 } }
-    },
-    ...blocks.flatMap(([start, deltas], index) => [
+    { type: "message_start", message: { ...begun, usage: counts } },
+    ...blocksOf(options).flatMap(([start, deltas], index) => [
       { type: "content_block_start", index, content_block: start },
       ...deltas.map((delta) => ({ type: "content_block_delta", index, delta })),
       { type: "content_block_stop", index }
     ]),
-    { type: "message_delta", delta: { stop_reason: stopReason }, usage: { output_tokens: usage.output } },
+    {
+      type: "message_delta",
+      delta: { stop_reason: stopReason, stop_sequence: null, ...details },
+      usage: { output_tokens: usage.output, ...usage.end }
+    },
     { type: "message_stop" }
   ]
 }
+
+const blocksOf = ({ between = [], calls = [], citations = [], text, thinking }: Reply): ReadonlyArray<Block> => [
+  ...(thinking === undefined ? [] : [thought(thinking)]),
+  ...between,
+  ...(text === undefined ? [] : [spoken(text, citations)]),
+  ...calls.map(({ input, ...call }) => called({ type: "tool_use", ...call }, input))
+]
+
+const thought = ({ signature, text }: NonNullable<Reply["thinking"]>): Block => [
+  { type: "thinking", thinking: "", signature: "" },
+  [
+    { type: "thinking_delta", thinking: text },
+    { type: "signature_delta", signature }
+  ]
+]
+
+const spoken = (text: string, citations: ReadonlyArray<object>): Block => [
+  { type: "text", text: "" },
+  [
+    ...(text.match(/\s*\S+\s*$|\s*\S+/g) ?? []).map((word) => ({ type: "text_delta", text: word })),
+    ...citations.map((citation) => ({ type: "citations_delta", citation }))
+  ]
+]
+
+/** A block that calls a tool, with its input as JSON in one piece. */
+export const called = (start: object, input: unknown): Block => [
+  { ...start, input: {} },
+  [{ type: "input_json_delta", partial_json: JSON.stringify(input) }]
+]
 
 /** A number of tokens, as the API words it. */
 export const counted = (tokens: number): Answer => answer(200, { input_tokens: tokens })
 
 const estimated = ({ body }: Recorded): Answer => counted(Math.ceil(JSON.stringify(body).length / 4))
 
+const told = (models: Beside["models"], recorded: Recorded, index: number): Answer => {
+  if (typeof models === "function") return models(recorded, index)
+  const about = asked(recorded.method, recorded.path)
+  if (about === undefined || about === "all") return answer(200, claudes(models ?? [claude()]))
+  const found = models === undefined ? claude(about.id) : models.find(({ id }) => id === about.id)
+  return found === undefined ? failure(404, "not_found_error", `model: ${about.id}`) : answer(200, found)
+}
+
+/** Requests of one kind: all of them, and those that nobody has taken yet. */
+const shelf = Effect.map(Queue.unbounded<Recorded>(), (arrivals) => {
+  const all: Array<Recorded> = []
+  return { all, arrivals, next: Queue.take(arrivals) }
+})
+
 /** Starts the server. A list is used up in order, then every request gets a 500 that says so. */
 export const make = Effect.fnUntraced(function* (
   answers: ReadonlyArray<Answer> | ((request: Recorded, index: number) => Answer),
-  { count = estimated }: Counting = {}
+  { count = estimated, models }: Beside = {}
 ): Effect.fn.Return<AnthropicServer, never, Scope.Scope> {
-  const requests: Array<Recorded> = []
-  const arrivals = yield* Queue.unbounded<Recorded>()
-  const counts: Array<Recorded> = []
-  const countArrivals = yield* Queue.unbounded<Recorded>()
+  const requests = yield* shelf
+  const counts = yield* shelf
+  const lookups = yield* shelf
   const run = yield* FiberSet.makeRuntime()
   const broken: Array<string> = []
   const exhausted = failure(500, "api_error", "the test has no answer left")
@@ -173,14 +203,17 @@ export const make = Effect.fnUntraced(function* (
     broken.length === 0 ? Effect.void : Effect.die(new Error(`the Messages API refuses: ${broken.join("; ")}`))
   )
 
-  const answerTo = (recorded: Recorded): Answer => {
-    const counting = recorded.path.endsWith("/count_tokens")
-    const index = (counting ? counts : requests).push(recorded) - 1
+  const shelfOf = ({ method, path }: Recorded) =>
+    asked(method, path) !== undefined ? lookups : path.endsWith("/count_tokens") ? counts : requests
+
+  const answerTo = (recorded: Recorded, { all }: typeof requests): Answer => {
+    const index = all.push(recorded) - 1
+    if (all === lookups.all) return told(models, recorded, index)
     const path = recorded.path.split("?")[0]
     const wrong = recorded.path.startsWith("/v1/messages") ? violations(recorded.body, path) : []
     broken.push(...wrong)
     if (wrong.length > 0) return failure(400, "invalid_request_error", wrong.join("; "))
-    if (counting) return count(recorded, index)
+    if (all === counts.all) return count(recorded, index)
     return typeof answers === "function" ? answers(recorded, index) : (answers[index] ?? exhausted)
   }
 
@@ -193,40 +226,22 @@ export const make = Effect.fnUntraced(function* (
     const { headers, method = "", url = "" } = request
     const port = request.socket.remotePort
     const recorded = { method, path: url, headers, body: parse(text.join("")), port, ended }
-    const given = answerTo(recorded)
-    yield* Queue.offer(url.endsWith("/count_tokens") ? countArrivals : arrivals, recorded)
-    if (given.gate !== undefined) yield* given.gate.await
-    if (given.interruption?.after === "request") yield* given.interruption.act
-    else if (given.status !== 0) yield* send(response, given)
+    const shelved = shelfOf(recorded)
+    const given = answerTo(recorded, shelved)
+    yield* Queue.offer(shelved.arrivals, recorded)
+    yield* give(response, given)
   })
 
   const url = yield* listening((request, response) => run(serve(request, response)))
-  return { url, requests, next: Queue.take(arrivals), counts, nextCount: Queue.take(countArrivals) }
+  return {
+    url,
+    requests: requests.all,
+    next: requests.next,
+    counts: counts.all,
+    nextCount: counts.next,
+    lookups: lookups.all,
+    nextLookup: lookups.next
+  }
 })
 
 const parse = (text: string): unknown => (text === "" ? undefined : JSON.parse(text))
-
-const send = Effect.fnUntraced(function* (response: Http.ServerResponse, whole: Answer) {
-  const { after: until, act } = whole.interruption ?? {}
-  const given: Answer =
-    typeof until === "number" ? { ...whole, body: whole.body.subarray(0, until), after: "hang" } : whole
-  const delivered = yield* Effect.exit(
-    Effect.tryPromise(() => {
-      response.writeHead(given.status, given.headers).flushHeaders()
-      return pipeline(Readable.from(pieces(given)), response, { end: false })
-    })
-  )
-  if (act !== undefined) yield* act
-  if (given.rest !== undefined) {
-    const read = Stream.takeWhile(given.rest, () => !response.destroyed)
-    yield* Stream.runForEach(read, (text) => Effect.sync(() => response.write(text)))
-  }
-  if (given.ending !== undefined) yield* given.ending.await
-  if (delivered._tag === "Failure" || given.after === "hang") return
-  if (given.after === "end") response.end()
-  else response.destroy()
-})
-
-function* pieces({ body, chunkSize = body.length }: Answer): Generator<Uint8Array> {
-  for (let at = 0; at < body.length; at += chunkSize) yield body.subarray(at, at + chunkSize)
-}

@@ -1,11 +1,13 @@
 /**
  * A stand-in for a server of chat completions: AnthropicServer's sockets and faults, with answers in OpenAI's language.
  *
- * Every request is held against OpenAI's rules (the types of openai 7.57, resources/chat/completions, and the API's own
- * refusals): the scope fails when one was broken.
+ * Every request is held against OpenAI's rules (the types of openai 7.57, resources/chat/completions, as a schema, and the
+ * API's own refusals): the scope fails when one was broken.
  */
 import { Effect, type Scope } from "effect"
 import * as Server from "./AnthropicServer.ts"
+import { schemaFaults } from "./MessagesSchema.ts"
+import { asked, gpt, gpts, type OpenAiModel } from "./ModelsRoute.ts"
 
 export type Json = Readonly<Record<string, unknown>>
 /** One event's data; text as it is, anything else as JSON. */
@@ -73,46 +75,62 @@ export const failure = (
   headers: Readonly<Record<string, string>> = {}
 ) => Server.answer(status, { error: { param: null, ...error } }, { "x-request-id": "req_head", ...headers })
 
+/** How requests to tell of models are answered: these and no others, or any answer; by default every model exists. */
+export type Models = ReadonlyArray<OpenAiModel> | ((request: Server.Recorded, index: number) => Server.Answer)
+
+const told =
+  (models?: Models) =>
+  (request: Server.Recorded, index: number): Server.Answer => {
+    if (typeof models === "function") return models(request, index)
+    const about = asked(request.method, request.path)
+    if (about === undefined || about === "all") return Server.answer(200, gpts(models ?? [gpt()]))
+    const found = models === undefined ? gpt(about.id) : models.find(({ id }) => id === about.id)
+    const message = `The model '${about.id}' does not exist`
+    return found === undefined
+      ? failure(404, { message, type: "invalid_request_error", code: "model_not_found" })
+      : Server.answer(200, found)
+  }
+
 /** Starts the server. A list is used up in order, then every request gets a 500 that says so. */
 export const make = Effect.fnUntraced(function* (
-  answers: ReadonlyArray<Server.Answer> | ((request: Server.Recorded, index: number) => Server.Answer)
+  answers: ReadonlyArray<Server.Answer> | ((request: Server.Recorded, index: number) => Server.Answer),
+  { models }: { readonly models?: Models } = {}
 ): Effect.fn.Return<Server.AnthropicServer, never, Scope.Scope> {
   const broken: Array<string> = []
   yield* Effect.addFinalizer(() =>
     broken.length === 0 ? Effect.void : Effect.die(new Error(`OpenAI refuses: ${broken.join("; ")}`))
   )
   const exhausted = failure(500, { message: "the test has no answer left", type: "server_error" })
-  return yield* Server.make((request, index) => {
+  const reply = (request: Server.Recorded, index: number): Server.Answer => {
     const wrong = request.path.endsWith("/chat/completions") ? violations(request.body) : []
     broken.push(...wrong)
     if (wrong.length > 0) return failure(400, { message: wrong.join("; "), type: "invalid_request_error" })
     return typeof answers === "function" ? answers(request, index) : (answers[index] ?? exhausted)
-  })
+  }
+  return yield* Server.make(reply, { models: told(models) })
 })
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 const list = (value: unknown): ReadonlyArray<Json> => (Array.isArray(value) ? value.filter(isObject) : [])
 const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== ""
 
-const parameters = new Set("model messages stream stream_options tools max_tokens max_completion_tokens".split(" "))
-
 /** Everything that is wrong with a request; empty when nothing is. */
 export const violations = (body: unknown): ReadonlyArray<string> => {
-  if (!isObject(body)) return ["the body is no object"]
+  const odd = schemaFaults("openai", "CreateCompletion", body)
+  if (odd.length > 0 || !isObject(body)) return odd
   const { max_completion_tokens, max_tokens, messages, model, tools } = body
   const limits = [max_tokens, max_completion_tokens].filter((limit) => limit !== undefined)
   return [
-    ...Object.keys(body).flatMap((key) => (parameters.has(key) ? [] : [`${key}: no such parameter`])),
-    ...(isText(model) ? [] : ["model: is not there"]),
+    ...(isText(model) ? [] : ["model: is empty"]),
     ...(limits.length === 1 && Number.isInteger(limits[0]) ? [] : ["max_tokens: must be there once"]),
     ...(list(messages).length > 0 ? messageFaults(list(messages)) : ["messages: there are none"]),
     ...list(tools).flatMap(toolFaults)
   ]
 }
 
-const toolFaults = ({ function: called, type }: Json, index: number): ReadonlyArray<string> => {
+const toolFaults = ({ function: called }: Json, index: number): ReadonlyArray<string> => {
   const { name, parameters } = isObject(called) ? called : {}
-  const isFine = type === "function" && typeof name === "string" && /^[\w-]{1,64}$/.test(name) && isObject(parameters)
+  const isFine = typeof name === "string" && /^[\w-]{1,64}$/.test(name) && isObject(parameters)
   return isFine && parameters["type"] === "object" && isObject(parameters["properties"])
     ? []
     : [`tools.${index}: is no function`]
