@@ -4,6 +4,7 @@
  * Decoding is lenient on purpose: recorded answers lack fields that the vendor's own types call required, and
  * new ones appear without notice. What we act on is checked; event types nobody has told us of are passed over.
  */
+import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
@@ -14,36 +15,45 @@ export const Usage = Schema.Struct({
   input_tokens: nullable(Schema.Int),
   cache_creation_input_tokens: nullable(Schema.Int),
   cache_read_input_tokens: nullable(Schema.Int),
+  cache_creation: nullable(Schema.Struct({ ephemeral_1h_input_tokens: nullable(Schema.Int) })),
   output_tokens: nullable(Schema.Int),
-  output_tokens_details: nullable(Schema.Struct({ thinking_tokens: nullable(Schema.Int) }))
+  output_tokens_details: nullable(Schema.Struct({ thinking_tokens: nullable(Schema.Int) })),
+  server_tool_use: nullable(
+    Schema.Struct({ web_search_requests: nullable(Schema.Int), web_fetch_requests: nullable(Schema.Int) })
+  ),
+  service_tier: nullable(Schema.String)
 })
 export type Usage = typeof Usage.Type
 
+/** Why the prompt cache was of no use; some reasons come with the number of tokens it would have saved. */
+const CacheMiss = Schema.Struct({ type: Schema.String, cache_missed_input_tokens: nullable(Schema.Int) })
+export type CacheMiss = typeof CacheMiss.Type
+
 const MessageStart = Schema.Struct({
   type: Schema.Literal("message_start"),
-  message: Schema.Struct({ id: nullable(Schema.String), model: nullable(Schema.String), usage: nullable(Usage) })
+  message: Schema.Struct({
+    id: nullable(Schema.String),
+    model: nullable(Schema.String),
+    usage: nullable(Usage),
+    diagnostics: nullable(Schema.Struct({ cache_miss_reason: nullable(CacheMiss) }))
+  })
 })
 
-const named = (block: { readonly type: string; readonly id?: unknown; readonly name?: unknown }) =>
-  block.type !== "tool_use" || (typeof block.id === "string" && typeof block.name === "string")
+const isNamed = (block: Schema.JsonObject) =>
+  block["type"] !== "tool_use" || (typeof block["id"] === "string" && typeof block["name"] === "string")
+
+/** Whole, as a block may have to go back as it came. */
+const ContentBlock = Schema.StructWithRest(Schema.Struct({ type: Schema.String }), [
+  Schema.Record(Schema.String, Schema.Json)
+]).check(Schema.makeFilter(isNamed, { expected: "a tool_use block with an id and a name" }))
+export type ContentBlock = typeof ContentBlock.Type
 
 const ContentBlockStart = Schema.Struct({
   type: Schema.Literal("content_block_start"),
   index: Schema.Int,
-  content_block: Schema.Struct({
-    type: Schema.String,
-    text: nullable(Schema.String),
-    thinking: nullable(Schema.String),
-    signature: nullable(Schema.String),
-    data: nullable(Schema.String),
-    id: nullable(Schema.String),
-    name: nullable(Schema.String),
-    input: Schema.optional(Schema.Unknown)
-  }).check(Schema.makeFilter(named, { expected: "a tool_use block with an id and a name" }))
+  content_block: ContentBlock
 })
-export type ContentBlock = typeof ContentBlockStart.Type.content_block
 
-/** Nearly every event is one of these, so the schema is as cheap as it can be. */
 const ContentBlockDelta = Schema.Struct({
   type: Schema.Literal("content_block_delta"),
   index: Schema.Number,
@@ -52,10 +62,12 @@ const ContentBlockDelta = Schema.Struct({
     text: Schema.optionalKey(Schema.String),
     thinking: Schema.optionalKey(Schema.String),
     signature: Schema.optionalKey(Schema.String),
-    partial_json: Schema.optionalKey(Schema.String)
+    partial_json: Schema.optionalKey(Schema.String),
+    citation: Schema.optionalKey(Schema.Json)
   })
 })
-export type ContentDelta = typeof ContentBlockDelta.Type.delta
+type ContentBlockDelta = typeof ContentBlockDelta.Type
+export type ContentDelta = ContentBlockDelta["delta"]
 
 const ContentBlockStop = Schema.Struct({ type: Schema.Literal("content_block_stop"), index: Schema.Int })
 
@@ -63,7 +75,8 @@ const MessageDelta = Schema.Struct({
   type: Schema.Literal("message_delta"),
   delta: Schema.Struct({
     stop_reason: nullable(Schema.String),
-    stop_details: nullable(Schema.Struct({ explanation: nullable(Schema.String) }))
+    stop_details: nullable(Schema.Struct({ category: nullable(Schema.String), explanation: nullable(Schema.String) })),
+    container: nullable(Schema.Struct({ id: nullable(Schema.String) }))
   }),
   usage: nullable(Usage)
 })
@@ -86,7 +99,7 @@ const ErrorEvent = Schema.Struct({ type: Schema.Literal("error"), ...ErrorBody.f
 export type AnthropicEvent =
   | typeof MessageStart.Type
   | typeof ContentBlockStart.Type
-  | typeof ContentBlockDelta.Type
+  | ContentBlockDelta
   | typeof ContentBlockStop.Type
   | typeof MessageDelta.Type
   | typeof MessageStop.Type
@@ -102,19 +115,36 @@ const decoders = new Map<string, (input: unknown) => Result.Result<AnthropicEven
   ["error", Schema.decodeUnknownResult(ErrorEvent)]
 ])
 
-const decodeType = Schema.decodeUnknownResult(Schema.Struct({ type: Schema.String }))
+/** Nearly every event is one of these, and to say so by its Schema takes longer than all the rest of reading it. */
+const isPlainDelta = (event: { readonly type: unknown }): event is ContentBlockDelta => {
+  if (event.type !== "content_block_delta" || !("index" in event && "delta" in event)) return false
+  const { delta, index } = event
+  if (typeof index !== "number" || !Predicate.isObject(delta)) return false
+  switch (delta["type"]) {
+    case "text_delta":
+      return typeof delta["text"] === "string"
+    case "thinking_delta":
+      return typeof delta["thinking"] === "string"
+    case "input_json_delta":
+      return typeof delta["partial_json"] === "string"
+    default:
+      return false
+  }
+}
+
 const parse = (data: string) => Result.try((): unknown => JSON.parse(data))
 
 /** One event's `data`; `undefined` when its type means nothing to us, a sentence when it is not what it says. */
 export const decodeEvent = (data: string): Result.Result<AnthropicEvent | undefined, string> => {
   const json = parse(data)
   if (Result.isFailure(json)) return Result.fail("an event of the answer is not JSON")
-  const head = decodeType(json.success)
-  if (Result.isFailure(head)) return Result.fail("an event of the answer has no type")
-  const decode = decoders.get(head.success.type)
+  const event = json.success
+  if (!Predicate.hasProperty(event, "type") || !Predicate.isString(event.type)) {
+    return Result.fail("an event of the answer has no type")
+  }
+  if (isPlainDelta(event)) return Result.succeed(event)
+  const { type } = event
+  const decode = decoders.get(type)
   if (decode === undefined) return Result.succeed(undefined)
-  return Result.mapError(
-    decode(json.success),
-    (error) => `the event ${head.success.type} is malformed: ${error.message}`
-  )
+  return Result.mapError(decode(event), (error) => `the event ${type} is malformed: ${error.message}`)
 }

@@ -20,16 +20,19 @@ import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.
 import * as HttpFailure from "../HttpFailure.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
 import { compose } from "../Composition.ts"
+import { remembered } from "../ModelLimits.ts"
 import { defaults, type Timeouts } from "../Patience.ts"
 import { isTransient, type ProviderError } from "../ProviderError.ts"
 import type { RateLimits } from "../RateLimits.ts"
 import type { RetryPolicy } from "../Retry.ts"
 import * as AnthropicErrors from "./AnthropicErrors.ts"
+import type { CacheMiss } from "./AnthropicEvent.ts"
 import { limitsOf } from "./AnthropicLimits.ts"
+import { limitsIn } from "./AnthropicModels.ts"
 import * as Reply from "./AnthropicReplyCodec.ts"
-import { toCountParams, toParams } from "./AnthropicRequestCodec.ts"
+import { type RequestOptions, toCountParams, toParams } from "./AnthropicRequestCodec.ts"
 
-export interface AnthropicOptions {
+export interface AnthropicOptions extends RequestOptions {
   /** The provider's name in the tenant's file. */
   readonly name: string
   /** Sent as `Authorization: Bearer`: that is how version 1.12.0 of the client sends an `apiKey`. */
@@ -46,13 +49,22 @@ export interface AnthropicOptions {
 
 export const layer = (options: AnthropicOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
 
-export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Effect.fn.Return<Provider["Service"]> {
+/** Fit for use by its one key. */
+export const make = (options: AnthropicOptions): Effect.Effect<Provider["Service"]> =>
+  Effect.map(bare(options), (provider) =>
+    compose(provider, { ...options, timeouts: { ...defaults, ...options.timeouts } })
+  )
+
+/** As it is, with nothing put around it. */
+export const bare = Effect.fnUntraced(function* (options: AnthropicOptions): Effect.fn.Return<Provider["Service"]> {
   const client = yield* Effect.cached(load(options))
   const timeouts = { ...defaults, ...options.timeouts }
-  const provider = Provider.of({
+  return Provider.of({
     name: options.name,
     models: options.models ?? [],
+    continues: true,
     count: (request) => count(options, client, request),
+    limitsOf: yield* remembered(options.name, {}, (model) => limitsTold(options, client, model)),
     stream: (request) =>
       Stream.withSpan(ask(options, timeouts, client, request), "AnthropicProvider.stream", {
         kind: "client",
@@ -64,7 +76,6 @@ export const make = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
         }
       })
   })
-  return compose(provider, { retry: options.retry, timeouts, rateLimits: options.rateLimits })
 })
 
 const load = (options: AnthropicOptions): Effect.Effect<Anthropic, ProviderError> =>
@@ -102,7 +113,7 @@ const ask = (
     idHeader: "request-id",
     onHead: (headers, now) => request.onLimits?.(limitsOf(headers), now),
     isLast: (event) => event.event === "message_stop" || event.event === "error",
-    read: (head, events) => Effect.sync(() => reply(options, head, events))
+    read: (head, events) => Effect.sync(() => reply(options, request, head, events))
   })
 
 /** The API would answer an unset key with a riddle; one with odd characters would end up in an error of `fetch`. */
@@ -115,12 +126,24 @@ const checkKey = (options: AnthropicOptions): Effect.Effect<void, ProviderError>
 }
 
 const send = (options: AnthropicOptions, client: Anthropic, request: ProviderRequest) =>
-  calling(options, (signal) => client.messages.create(toParams(request), { signal }).asResponse())
+  calling(
+    options,
+    (signal) => client.messages.create(toParams(request, options), { signal }).asResponse(),
+    (headers, now) => request.onLimits?.(limitsOf(headers), now)
+  )
 
-/** One call of the client, and what it throws in our words. */
-const calling = <A>(options: AnthropicOptions, call: (signal: AbortSignal) => Promise<A>) =>
+/** One call of the client, and what it throws in our words; `onHead` is told what an answer without a reply says of itself. */
+const calling = <A>(
+  options: AnthropicOptions,
+  call: (signal: AbortSignal) => Promise<A>,
+  onHead?: (headers: Headers, now: number) => void
+) =>
   Effect.catch(Effect.tryPromise({ try: call, catch: (thrown) => ({ thrown }) }), ({ thrown }) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => AnthropicErrors.fromFailure(contextOf(options), now, thrown))
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const headers = HttpFailure.headersOf(thrown)
+      if (headers !== undefined) onHead?.(headers, now)
+      return AnthropicErrors.fromFailure(contextOf(options), now, thrown)
+    })
   )
 
 /** How long one attempt to count may take. Whoever asks would rather guess than wait. */
@@ -154,8 +177,18 @@ const count = Effect.fn("AnthropicProvider.count")(
   Effect.retry({ times: 1, while: (error) => isTransient(error) && error.retryAfter === undefined })
 )
 
+const limitsTold = Effect.fn("AnthropicProvider.limitsOf")(function* (
+  options: AnthropicOptions,
+  client: Effect.Effect<Anthropic, ProviderError>,
+  model: string
+) {
+  yield* checkKey(options)
+  const { models } = yield* client
+  return limitsIn(yield* calling(options, (signal) => models.retrieve(model, {}, { signal })))
+})
+
 /** Whole events in, parts out; what was read before the answer broke is handed on before the error is. */
-const reply = (options: AnthropicOptions, head: () => Head, pull: EventPull): PartPull => {
+const reply = (options: AnthropicOptions, request: ProviderRequest, head: () => Head, pull: EventPull): PartPull => {
   let state = Reply.initial
   let broken: Reply.Reading["broken"]
   const next: PartPull = Effect.suspend(() => {
@@ -165,13 +198,22 @@ const reply = (options: AnthropicOptions, head: () => Head, pull: EventPull): Pa
         state,
         Arr.map(events, (event) => event.data)
       )
+      const missed = state.cacheMiss === undefined ? reading.state.cacheMiss : undefined
       state = reading.state
       broken = reading.broken
-      return Arr.isReadonlyArrayNonEmpty(reading.parts) ? Effect.succeed(reading.parts) : next
+      const read = Arr.isReadonlyArrayNonEmpty(reading.parts) ? Effect.succeed(reading.parts) : next
+      return missed === undefined ? read : Effect.andThen(tellMiss(options, request, missed), read)
     })
   })
   return Pull.catchDone(next, (): PartPull => (state.finished ? Cause.done() : cutOff(options, head(), state)))
 }
+
+const tellMiss = ({ name }: AnthropicOptions, { model, session }: ProviderRequest, miss: CacheMiss) =>
+  Effect.logInfo("prompt cache missed").pipe(
+    Effect.annotateLogs({ provider: name, model, reason: miss.type }),
+    Effect.annotateLogs(miss.cache_missed_input_tokens == null ? {} : { tokens: miss.cache_missed_input_tokens }),
+    Effect.annotateLogs(session === undefined ? {} : { session })
+  )
 
 const failed = (options: AnthropicOptions, { requestId }: Head, broken: Reply.Break): ProviderError =>
   "error" in broken

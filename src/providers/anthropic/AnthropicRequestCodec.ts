@@ -1,42 +1,101 @@
 /**
  * From our request to the parameters of the Messages API: pure.
  *
- * What the API would refuse never leaves: empty texts, empty messages, two messages of one role in a row, a
- * tool's result anywhere but right after its call. Thinking goes back unmodified and in order, or not at all.
+ * What the API would refuse never leaves: empty texts, empty messages, two messages of one role in a row, a tool's result
+ * anywhere but right after its call. The same conversation always becomes the same bytes, and a longer one begins with
+ * those of the shorter one, or the prompt cache would be of no use.
  */
 import type {
   ContentBlockParam,
-  ImageBlockParam,
   MessageCreateParamsStreaming,
   MessageParam,
-  TextBlockParam,
+  ThinkingConfigParam,
   Tool as ToolParam,
-  ToolResultBlockParam
+  ToolUnion
 } from "@anthropic-ai/sdk/resources/messages"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { Prompt } from "effect/ai"
-import * as Base64 from "effect/encoding/Base64"
-import type { ProviderRequest } from "../Provider.ts"
+import type { ProviderRequest, ProviderTool, Thinking } from "../Provider.ts"
+import { blocksOf, text } from "./AnthropicContent.ts"
+import { type Caching, lastMarkable, withBreakpoints } from "./PromptCache.ts"
+import { serverToolsOf } from "./ServerTools.ts"
 
-/** A question to be answered in a stream. */
-export const toParams = (request: ProviderRequest): MessageCreateParamsStreaming => ({
-  ...toCountParams(request),
-  max_tokens: request.maxTokens,
-  stream: true
-})
+export interface RequestOptions {
+  /** How long the API keeps the beginning of a conversation; 5 minutes if not given. */
+  readonly caching?: Caching
+  /** Whether the API is asked why its cache was of no use; it is not if not given. */
+  readonly cacheDiagnosis?: boolean
+}
 
-/** The same question, only to be counted: what the model would take in. */
-export const toCountParams = (request: ProviderRequest) => {
-  const system = request.prompt.content.flatMap((message) => (message.role === "system" ? text(message.content) : []))
+/** A question to be answered in a stream. What changes from one step to the next stands last. */
+export const toParams = (
+  request: ProviderRequest,
+  { cacheDiagnosis = false, caching = "5 minutes" }: RequestOptions = {}
+): MessageCreateParamsStreaming => {
+  const { breakpoints, container, params } = converted(request)
+  const { messages, ...rest } = withBreakpoints(params, breakpoints, caching)
   return {
-    model: request.model,
-    messages: toMessages(request.prompt.content),
-    ...(system.length === 0 ? undefined : { system }),
-    ...(request.tools.length === 0 ? undefined : { tools: request.tools.map(toTool) })
+    max_tokens: tokensFor(request),
+    stream: true,
+    ...rest,
+    messages,
+    ...(container === undefined ? undefined : { container }),
+    ...(cacheDiagnosis ? { diagnostics: { previous_message_id: request.previous ?? null } } : undefined)
   }
 }
+
+/** The same question, only to be counted: what the model would take in. */
+export const toCountParams = (request: ProviderRequest) => converted(request).params
+
+const converted = (request: ProviderRequest) => {
+  const { content } = request.prompt
+  const system = content.flatMap((message) => (message.role === "system" ? text(message.content) : []))
+  const tools = [...(request.providerTools ?? []).filter(isTool), ...request.tools.map(toTool)]
+  const { container, isWhole } = serverToolsOf(content)
+  const { breakpoints, messages } = toMessages(content, isWhole)
+  const params = {
+    model: request.model,
+    ...(request.thinking === undefined || isUnthought(messages, request.thinking)
+      ? undefined
+      : { thinking: toThinking(request.thinking) }),
+    ...(request.effort === undefined ? undefined : { output_config: { effort: request.effort } }),
+    ...(tools.length === 0 ? undefined : { tools }),
+    ...(system.length === 0 ? undefined : { system }),
+    messages
+  }
+  return { params, breakpoints, container }
+}
+
+/** `budget_tokens` must be less than `max_tokens`: where it is not, the reply gets its own tokens beside the budget. */
+const tokensFor = ({ maxTokens, thinking }: ProviderRequest): number =>
+  typeof thinking === "object" && thinking.budget >= maxTokens ? thinking.budget + maxTokens : maxTokens
+
+const toThinking = (thinking: Thinking): ThinkingConfigParam => {
+  switch (thinking) {
+    case "adaptive":
+      return { type: "adaptive" }
+    case "off":
+      return { type: "disabled" }
+    default:
+      return { type: "enabled", budget_tokens: thinking.budget }
+  }
+}
+
+/**
+ * With a budget the API wants a reply whose calls are being answered to begin with thinking. Where another provider's
+ * model made the calls it does not, and the step goes on without.
+ *
+ * https://platform.claude.com/docs/en/build-with-claude/extended-thinking
+ */
+const isUnthought = (turns: ReadonlyArray<Turn>, thinking: Thinking): boolean => {
+  const [reply, results] = turns.slice(-2)
+  if (typeof thinking !== "object" || results?.content[0]?.type !== "tool_result") return false
+  const first = reply?.content[0]?.type
+  return first !== "thinking" && first !== "redacted_thinking"
+}
+
+/** They are in the API's own words already, and go as they are; what has no type is none of them. */
+const isTool = (tool: ProviderTool): tool is ProviderTool & ToolUnion => typeof tool["type"] === "string"
 
 const toTool = (tool: Tool.Any): ToolParam => {
   const description = Tool.getDescription(tool)
@@ -52,117 +111,34 @@ interface Turn {
   readonly content: Array<ContentBlockParam>
 }
 
-const toMessages = (messages: ReadonlyArray<Prompt.Message>): Array<MessageParam> => {
+/** The messages, and the blocks at which this request and the one before it end: a reply follows on a request. */
+const toMessages = (messages: ReadonlyArray<Prompt.Message>, isWhole: (id: string) => boolean) => {
   const turns: Array<Turn> = []
+  let earlier: ContentBlockParam | undefined
   for (const message of messages) {
     if (message.role === "system") continue
+    if (message.role === "assistant") earlier = lastMarkable(turns.at(-1)?.content)
     const role = message.role === "assistant" ? "assistant" : "user"
-    const content = blocksOf(message)
+    const content = blocksOf(message, isWhole)
     const last = turns.at(-1)
     if (content.length === 0) continue
-    if (last?.role === role) last.content.push(...content)
+    if (last?.role === role) join(last.content, content)
     else turns.push({ role, content: [...content] })
   }
   // What a client brings along may begin with a greeting; the API wants a person to speak first.
   if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [...text("(The conversation begins.)")] })
-  return turns.map(({ content, role }) => ({ role, content: role === "user" ? resultsFirst(content) : content }))
-}
-
-const resultsFirst = (content: ReadonlyArray<ContentBlockParam>): Array<ContentBlockParam> => [
-  ...content.filter((block) => block.type === "tool_result"),
-  ...content.filter((block) => block.type !== "tool_result")
-]
-
-const blocksOf = (message: Exclude<Prompt.Message, Prompt.SystemMessage>): ReadonlyArray<ContentBlockParam> => {
-  switch (message.role) {
-    case "user":
-      return message.content.flatMap((part) => (part.type === "text" ? text(part.text) : file(part)))
-    case "assistant":
-      return message.content.flatMap(assistantBlock)
-    case "tool":
-      return message.content.flatMap((part) => (part.type === "tool-result" ? [toolResult(part)] : []))
-  }
-}
-
-const assistantBlock = (part: Prompt.AssistantMessagePart): ReadonlyArray<ContentBlockParam> => {
-  switch (part.type) {
-    case "text":
-      return text(part.text)
-    case "reasoning":
-      return thinking(part)
-    case "tool-call":
-      return part.providerExecuted
-        ? []
-        : [
-            {
-              type: "tool_use",
-              id: callId(part.id),
-              name: part.name,
-              input: Option.getOrElse(asObject(part.params), () => ({}))
-            }
-          ]
-    case "file":
-    case "tool-result":
-    case "tool-approval-request":
-      return []
-  }
-}
-
-const asObject = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Unknown))
-
-/** The API refuses a text block without anything to read in it. */
-const text = (value: string): ReadonlyArray<TextBlockParam> =>
-  value.trim() === "" ? [] : [{ type: "text", text: value }]
-
-const decodeThinking = Schema.decodeUnknownOption(
-  Schema.Struct({ signature: Schema.optional(Schema.String), redactedData: Schema.optional(Schema.String) })
-)
-
-/** Thinking that carries no signature of this vendor (another provider's, say) would be refused. */
-const thinking = (part: Prompt.ReasoningPart): ReadonlyArray<ContentBlockParam> => {
-  const options = Option.getOrUndefined(decodeThinking(part.options.anthropic))
-  if (options?.redactedData !== undefined) return [{ type: "redacted_thinking", data: options.redactedData }]
-  if (options?.signature === undefined) return []
-  return [{ type: "thinking", thinking: part.text, signature: options.signature }]
-}
-
-const toolResult = (part: Prompt.ToolResultPart): ToolResultBlockParam => {
-  const content = part.modelOutput === undefined ? text(asText(part.result)) : part.modelOutput.flatMap(outputBlock)
+  const ends = [earlier, lastMarkable(turns.at(-1)?.content)]
   return {
-    type: "tool_result",
-    tool_use_id: callId(part.id),
-    ...(content.length === 0 ? undefined : { content: [...content] }),
-    ...(part.isFailure ? { is_error: true } : undefined)
+    messages: turns satisfies Array<MessageParam>,
+    breakpoints: new Set(ends.filter((block) => block !== undefined))
   }
 }
 
-const outputBlock = (part: Prompt.ToolModelOutputPart): ReadonlyArray<TextBlockParam | ImageBlockParam> =>
-  part.type === "text" ? text(part.text) : isImage(part.mediaType) ? [image(part)] : omitted(part)
-
-const asText = (result: unknown): string =>
-  typeof result === "string" ? result : (JSON.stringify(result ?? null) ?? String(result))
-
-/** The API takes letters, digits, `_` and `-` only; ids of other providers may hold more. */
-const callId = (id: string): string => id.replaceAll(/[^A-Za-z0-9_-]/g, "_")
-
-const imageTypes = ["image/jpeg", "image/png", "image/gif", "image/webp"] as const
-const isImage = Schema.is(Schema.Literals(imageTypes))
-
-const file = (part: Prompt.FilePart): ReadonlyArray<ContentBlockParam> => {
-  if (isImage(part.mediaType)) return [image(part)]
-  if (part.mediaType !== "application/pdf") return omitted(part)
-  return part.data instanceof URL
-    ? [{ type: "document", source: { type: "url", url: part.data.href } }]
-    : [{ type: "document", source: { type: "base64", media_type: "application/pdf", data: base64(part.data) } }]
+/** Results stand before everything else of a message, whenever they came. */
+const join = (content: Array<ContentBlockParam>, more: ReadonlyArray<ContentBlockParam>): void => {
+  const leading = content.findIndex(({ type }) => type !== "tool_result")
+  const isResult = ({ type }: ContentBlockParam) => type === "tool_result"
+  const at = leading < 0 ? content.length : leading
+  content.splice(at, 0, ...more.filter(isResult))
+  content.push(...more.filter((block) => !isResult(block)))
 }
-
-const image = (part: Prompt.FilePart): ImageBlockParam => {
-  if (part.data instanceof URL) return { type: "image", source: { type: "url", url: part.data.href } }
-  const mediaType = imageTypes.find((type) => type === part.mediaType) ?? "image/png"
-  return { type: "image", source: { type: "base64", media_type: mediaType, data: base64(part.data) } }
-}
-
-const base64 = (data: string | Uint8Array): string => (typeof data === "string" ? data : Base64.encode(data))
-
-const omitted = (part: Prompt.FilePart): ReadonlyArray<TextBlockParam> =>
-  text(`[the file ${part.fileName ?? ""} of type ${part.mediaType} cannot be shown to this model]`)

@@ -43,7 +43,8 @@ export type Delta = typeof Delta.Type
 const Choice = Schema.Struct({
   index: nullable(Schema.Number),
   delta: nullable(Delta),
-  finish_reason: nullable(Schema.String)
+  finish_reason: nullable(Schema.String),
+  content_filter_results: Schema.optional(Schema.Unknown)
 })
 
 const Chunk = Schema.Struct({
@@ -59,6 +60,17 @@ export type OpenAiEvent =
   | { readonly type: "done" }
   | { readonly type: "error"; readonly error: unknown }
   | { readonly type: "chunk"; readonly chunk: typeof Chunk.Type; readonly usage: Usage | undefined }
+
+const decodeFilters = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Unknown))
+const isFiltering = Schema.is(Schema.Struct({ filtered: Schema.Literal(true) }))
+
+/** What Azure's filter found: the names of the categories on whose account it took the answer back. */
+export const filteredIn = (results: unknown): ReadonlyArray<string> =>
+  results == null
+    ? []
+    : Object.entries(Option.getOrElse(decodeFilters(results), () => ({}))).flatMap(([category, result]) =>
+        isFiltering(result) ? [category] : []
+      )
 
 /** The `data` of the last event; it is no JSON. */
 export const isDone = (data: string): boolean => data.trim() === "[DONE]"

@@ -14,10 +14,11 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import type { Sse } from "effect/encoding"
 import { compose } from "../Composition.ts"
+import type { ServerEvent } from "../EventParser.ts"
 import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
 import * as HttpFailure from "../HttpFailure.ts"
+import { remembered } from "../ModelLimits.ts"
 import { defaults, type Timeouts } from "../Patience.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
@@ -26,8 +27,9 @@ import type { RetryPolicy } from "../Retry.ts"
 import * as OpenAiErrors from "./OpenAiErrors.ts"
 import { isDone } from "./OpenAiEvent.ts"
 import { limitsOf } from "./OpenAiLimits.ts"
+import { limitsAmong, limitsIn } from "./OpenAiModels.ts"
 import * as Reply from "./OpenAiReplyCodec.ts"
-import { type MaxTokensField, maxTokensFieldOf, toParams } from "./OpenAiRequestCodec.ts"
+import { dialectOf, isOpenAi, type MaxTokensField, toParams } from "./OpenAiRequestCodec.ts"
 
 export interface OpenAiOptions {
   /** The provider's name in the tenant's file. */
@@ -36,7 +38,7 @@ export interface OpenAiOptions {
   readonly apiKey: Redacted.Redacted
   /** Where the API is, with its version: `https://api.openai.com/v1`. */
   readonly baseUrl: string
-  /** If not given, the one that `maxTokensFieldOf` finds for the address. */
+  /** If not given, the one that `dialectOf` finds for the address. */
   readonly maxTokensField?: MaxTokensField
   readonly models?: ReadonlyArray<string>
   readonly retry: RetryPolicy
@@ -48,12 +50,21 @@ export interface OpenAiOptions {
 
 export const layer = (options: OpenAiOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
 
-export const make = Effect.fnUntraced(function* (options: OpenAiOptions): Effect.fn.Return<Provider["Service"]> {
+/** Fit for use by its one key. */
+export const make = (options: OpenAiOptions): Effect.Effect<Provider["Service"]> =>
+  Effect.map(bare(options), (provider) =>
+    compose(provider, { ...options, timeouts: { ...defaults, ...options.timeouts } })
+  )
+
+/** As it is, with nothing put around it. */
+export const bare = Effect.fnUntraced(function* (options: OpenAiOptions): Effect.fn.Return<Provider["Service"]> {
   const client = yield* Effect.cached(load(options))
   const timeouts = { ...defaults, ...options.timeouts }
-  const provider = Provider.of({
+  return Provider.of({
     name: options.name,
     models: options.models ?? [],
+    continues: false,
+    ...(yield* limits(options, client)),
     stream: (request) =>
       Stream.withSpan(ask(options, timeouts, client, request), "OpenAiProvider.stream", {
         kind: "client",
@@ -65,7 +76,6 @@ export const make = Effect.fnUntraced(function* (options: OpenAiOptions): Effect
         }
       })
   })
-  return compose(provider, { retry: options.retry, timeouts, rateLimits: options.rateLimits })
 })
 
 const load = (options: OpenAiOptions): Effect.Effect<OpenAI, ProviderError> =>
@@ -128,16 +138,40 @@ const checkKey = (options: OpenAiOptions): Effect.Effect<void, ProviderError> =>
 }
 
 const send = (options: OpenAiOptions, client: OpenAI, request: ProviderRequest) => {
-  const params = toParams(request, options.maxTokensField ?? maxTokensFieldOf(options.baseUrl))
-  return Effect.catch(
-    Effect.tryPromise({
-      try: (signal) => client.chat.completions.create(params, { signal }).asResponse(),
-      catch: (thrown) => ({ thrown })
-    }),
-    ({ thrown }) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => OpenAiErrors.fromFailure(contextOf(options), now, thrown))
+  const { maxTokensField, ...dialect } = dialectOf(options.baseUrl)
+  const params = toParams(request, { ...dialect, maxTokensField: options.maxTokensField ?? maxTokensField })
+  return calling(
+    options,
+    (signal) => client.chat.completions.create(params, { signal }).asResponse(),
+    (headers, now) => request.onLimits?.(limitsOf(headers), now)
   )
 }
+
+/** One call of the client, and what it throws in our words; `onHead` is told what an answer without a reply says of itself. */
+const calling = <A>(
+  options: OpenAiOptions,
+  call: (signal: AbortSignal) => Promise<A>,
+  onHead?: (headers: Headers, now: number) => void
+) =>
+  Effect.catch(Effect.tryPromise({ try: call, catch: (thrown) => ({ thrown }) }), ({ thrown }) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const headers = HttpFailure.headersOf(thrown)
+      if (headers !== undefined) onHead?.(headers, now)
+      return OpenAiErrors.fromFailure(contextOf(options), now, thrown)
+    })
+  )
+
+/** All models are told at once; OpenAI itself is not asked, as it tells no limits of any. */
+const limits = Effect.fnUntraced(function* (options: OpenAiOptions, client: Effect.Effect<OpenAI, ProviderError>) {
+  if (isOpenAi(options.baseUrl)) return {}
+  const ask = Effect.fn("OpenAiProvider.limitsOf")(function* () {
+    yield* checkKey(options)
+    const { models } = yield* client
+    return limitsIn(yield* calling(options, (signal) => models.list({ signal })))
+  })
+  const told = yield* remembered(options.name, limitsIn([]), ask)
+  return { limitsOf: (model: string) => Effect.map(told("all"), (models) => limitsAmong(models, model)) }
+})
 
 /** Whole events in, parts out; what was read before the answer broke is handed on before the error is. */
 const reply = (options: OpenAiOptions, head: () => Head, initial: Reply.ReplyState, pull: EventPull): PartPull => {
@@ -161,7 +195,7 @@ const reply = (options: OpenAiOptions, head: () => Head, initial: Reply.ReplySta
   return next
 }
 
-const dataOf = (event: Sse.Event): string => event.data
+const dataOf = (event: ServerEvent): string => event.data
 
 const failed = (
   options: OpenAiOptions,

@@ -7,7 +7,7 @@
 import * as Result from "effect/Result"
 import * as Response from "effect/ai/Response"
 import type { ProviderPart } from "../Provider.ts"
-import { type Delta, decodeEvent, type OpenAiEvent, type Usage } from "./OpenAiEvent.ts"
+import { type Delta, decodeEvent, filteredIn, type OpenAiEvent, type Usage } from "./OpenAiEvent.ts"
 import * as ToolCalls from "./OpenAiToolCalls.ts"
 
 /** How far an answer has come. `finished` once everything it has to say is said. */
@@ -18,7 +18,10 @@ export interface ReplyState {
   /** How many texts and thoughts there were. */
   readonly blocks: number
   readonly calls: ToolCalls.ToolCalls
-  readonly refused: boolean
+  /** What was said instead of an answer. */
+  readonly refusal: string
+  /** What a server's own filter objected to. */
+  readonly filtered: ReadonlyArray<string>
   readonly finishReason: string | undefined
   readonly usage: Usage | undefined
   readonly finished: boolean
@@ -30,7 +33,8 @@ export const initial = (seed: string): ReplyState => ({
   open: undefined,
   blocks: 0,
   calls: ToolCalls.initial(seed),
-  refused: false,
+  refusal: "",
+  filtered: [],
   finishReason: undefined,
   usage: undefined,
   finished: false
@@ -88,7 +92,8 @@ const step = (state: ReplyState, { chunk, usage }: Extract<OpenAiEvent, { readon
   const parts: Array<ProviderPart> = []
   const choice = chunk.choices?.find(({ index }) => (index ?? 0) === 0)
   const finishReason = choice?.finish_reason || state.finishReason
-  let next: ReplyState = { ...state, begun: true, finishReason, usage: usage ?? state.usage }
+  const filtered = [...state.filtered, ...filteredIn(choice?.content_filter_results)]
+  let next: ReplyState = { ...state, begun: true, finishReason, filtered, usage: usage ?? state.usage }
   if (!state.begun) {
     const named = {
       ...(chunk.id ? { id: chunk.id } : undefined),
@@ -105,7 +110,7 @@ const hear = (before: ReplyState, delta: Delta, parts: Array<ProviderPart>): Rep
   let state = extend(before, "reasoning", reasoning_content || reasoning, parts)
   state = extend(state, "text", content, parts)
   state = extend(state, "text", refusal, parts)
-  if (refusal) state = { ...state, refused: true }
+  if (refusal) state = { ...state, refusal: state.refusal + refusal }
   if (tool_calls == null || tool_calls.length === 0) return state
   const calls = ToolCalls.extend(state.calls, tool_calls, parts)
   return { ...state, calls }
@@ -145,11 +150,17 @@ const finish = (state: ReplyState): ProviderPart =>
   Response.makePart("finish", {
     reason: reasonOf(state),
     usage: totals(state.usage),
-    metadata: { openai: { finishReason: state.finishReason ?? null } }
+    metadata: { openai: { finishReason: state.finishReason ?? null, ...stopOf(state) } }
   })
 
+/** Why the model would not answer, where it said so. */
+const stopOf = ({ filtered, refusal }: ReplyState) => ({
+  ...(filtered.length === 0 ? undefined : { category: Array.from(new Set(filtered)).join(", ") }),
+  ...(refusal === "" ? undefined : { explanation: refusal })
+})
+
 /** Some servers say `stop`, or nothing, where tools are called; a refusal is no answer even where they say `stop`. */
-const reasonOf = ({ calls, finishReason, refused }: ReplyState): Response.FinishReason => {
+const reasonOf = ({ calls, finishReason, refusal }: ReplyState): Response.FinishReason => {
   switch (finishReason) {
     case "length":
       return "length"
@@ -161,7 +172,7 @@ const reasonOf = ({ calls, finishReason, refused }: ReplyState): Response.Finish
     case "tool_calls":
     case "function_call":
     case undefined:
-      if (refused) return "content-filter"
+      if (refusal !== "") return "content-filter"
       if (!ToolCalls.isEmpty(calls)) return "tool-calls"
       return finishReason === undefined ? "unknown" : "stop"
     default:

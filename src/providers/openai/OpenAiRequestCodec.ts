@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Tool from "effect/ai/Tool"
 import type { Prompt } from "effect/ai"
 import * as Base64 from "effect/encoding/Base64"
-import type { ProviderRequest } from "../Provider.ts"
+import type { Effort, ProviderRequest } from "../Provider.ts"
 
 type Params = OpenAI.Chat.ChatCompletionCreateParamsStreaming
 type Message = OpenAI.Chat.ChatCompletionMessageParam
@@ -22,24 +22,50 @@ type Call = OpenAI.Chat.ChatCompletionMessageFunctionToolCall
 /** How a server wants to be told the most tokens a reply may have. */
 export type MaxTokensField = "max_tokens" | "max_completion_tokens"
 
+/** What servers have different words for. */
+export interface Dialect {
+  readonly maxTokensField: MaxTokensField
+  /** The most it can be told to try; more than that it would refuse. */
+  readonly highestEffort: Effort
+}
+
+/** Whether the API is OpenAI's own, or Azure's. */
+export const isOpenAi = (baseUrl: string): boolean => isAt(baseUrl, /(^|\.)(api\.openai\.com|openai\.azure\.com)$/)
+
+const isAt = (baseUrl: string, host: RegExp): boolean => URL.canParse(baseUrl) && host.test(new URL(baseUrl).hostname)
+
 /**
  * OpenAI's reasoning models refuse `max_tokens`, and Ollama knows nothing else; vLLM, llama.cpp and OpenRouter take it, so
- * `max_completion_tokens` goes to OpenAI's own and Azure's addresses only.
+ * `max_completion_tokens` goes to OpenAI's own and Azure's addresses only. These take every effort we have a word for
+ * (`ReasoningEffort` of the client, 7.57.0), OpenRouter all but `max`; Ollama and vLLM know none above `high`.
  */
-export const maxTokensFieldOf = (baseUrl: string): MaxTokensField =>
-  URL.canParse(baseUrl) && /(^|\.)(api\.openai\.com|openai\.azure\.com)$/.test(new URL(baseUrl).hostname)
-    ? "max_completion_tokens"
-    : "max_tokens"
+export const dialectOf = (baseUrl: string): Dialect => {
+  if (isOpenAi(baseUrl)) return { maxTokensField: "max_completion_tokens", highestEffort: "max" }
+  return { maxTokensField: "max_tokens", highestEffort: isAt(baseUrl, /(^|\.)openrouter\.ai$/) ? "xhigh" : "high" }
+}
 
-/** A question to be answered in a stream, with the usage at its end. */
-export const toParams = (request: ProviderRequest, maxTokensField: MaxTokensField): Params => ({
-  model: request.model,
-  messages: [...system(request.prompt.content), ...conversation(request.prompt.content)],
-  ...(request.tools.length === 0 ? undefined : { tools: request.tools.map(toTool) }),
-  [maxTokensField]: request.maxTokens,
-  stream: true,
-  stream_options: { include_usage: true }
-})
+/** A question to be answered in a stream, with the usage at its end. Tools of another provider's kind are left out. */
+export const toParams = (request: ProviderRequest, dialect: Dialect): Params => {
+  const effort = effortOf(request, dialect)
+  return {
+    model: request.model,
+    messages: [...system(request.prompt.content), ...conversation(request.prompt.content)],
+    ...(request.tools.length === 0 ? undefined : { tools: request.tools.map(toTool) }),
+    [dialect.maxTokensField]: request.maxTokens,
+    ...(effort === undefined ? undefined : { reasoning_effort: effort }),
+    stream: true,
+    stream_options: { include_usage: true }
+  }
+}
+
+const efforts = ["low", "medium", "high", "xhigh", "max"] as const satisfies ReadonlyArray<Effort>
+
+/** There are words for how hard to think and for not thinking at all, but none for a budget; to adapt is what models do. */
+const effortOf = ({ effort, thinking }: ProviderRequest, { highestEffort }: Dialect) => {
+  if (thinking === "off") return "none"
+  if (effort === undefined) return undefined
+  return efforts[Math.min(efforts.indexOf(effort), efforts.indexOf(highestEffort))]
+}
 
 /** Strict schemas allow no optional parameter, so they are not asked for. OpenAI wants `properties` even of nothing. */
 const toTool = (tool: Tool.Any): OpenAI.Chat.ChatCompletionFunctionTool => {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Fiber, Latch, Redacted, Schema, Stream } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Latch, Logger, Redacted, Schema, Stream } from "effect"
 import { Prompt, Tool } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as AnthropicProvider from "../../../src/providers/anthropic/AnthropicProvider.ts"
@@ -39,6 +39,7 @@ const failing = (given: Server.Answer, options?: Partial<AnthropicProvider.Anthr
 const textOf = (parts: ReadonlyArray<ProviderPart>) =>
   parts.map((part) => (part.type === "text-delta" ? part.delta : "")).join("")
 
+const cache_control = { type: "ephemeral" }
 const hello = Server.events(Server.reply({ text: "Hello there friend" }))
 
 describe("AnthropicProvider", () => {
@@ -56,8 +57,8 @@ describe("AnthropicProvider", () => {
         model: "claude-test",
         max_tokens: 100,
         stream: true,
-        system: [{ type: "text", text: "Be brief." }],
-        messages: [{ role: "user", content: [{ type: "text", text: "hello" }] }],
+        system: [{ type: "text", text: "Be brief.", cache_control }],
+        messages: [{ role: "user", content: [{ type: "text", text: "hello", cache_control }] }],
         tools: [
           {
             name: "exec",
@@ -67,11 +68,51 @@ describe("AnthropicProvider", () => {
               properties: { command: { type: "string" } },
               required: ["command"],
               additionalProperties: true
-            }
+            },
+            cache_control
           }
         ]
       })
     })
+  )
+
+  it.live("keeps as much of the conversation in the cache as it is told to", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make(() => hello)
+      yield* ask(server.url, { caching: "1 hour" })
+      yield* ask(server.url, { caching: "off" })
+      const [long, off] = server.requests.map(({ body }) => JSON.stringify(body))
+      assert.include(long, '"cache_control":{"type":"ephemeral","ttl":"1h"}')
+      assert.notInclude(off, "cache_control")
+    })
+  )
+
+  it.live("asks why the cache was of no use, and tells the log", () =>
+    Effect.gen(function* () {
+      const cache_miss_reason = { type: "tools_changed", cache_missed_input_tokens: 900 }
+      const start = { type: "message_start", message: { id: "msg_2", diagnostics: { cache_miss_reason } } }
+      const server = yield* Server.make([Server.events([start, ...Server.reply({ text: "Hi" }).slice(1)])])
+      const provider = yield* providerFor(server.url, { cacheDiagnosis: true })
+      const told: Array<unknown> = []
+      const logger = Logger.map(Logger.formatStructured, (entry) => void told.push(entry))
+      const answered = Stream.runDrain(provider.stream({ ...request, previous: "msg_1", session: "s" }))
+      yield* Effect.provide(answered, Logger.layer([logger]))
+      const sent = yield* server.next
+      assert.deepInclude(sent.body, { diagnostics: { previous_message_id: "msg_1" } })
+      const annotations = {
+        provider: "claude",
+        model: "claude-test",
+        session: "s",
+        reason: "tools_changed",
+        tokens: 900
+      }
+      assert.strictEqual(told.length, 1)
+      assert.deepInclude(told[0], { level: "INFO", message: "prompt cache missed", annotations })
+    })
+  )
+
+  it.live("says that a reply of its can be gone on with", () =>
+    Effect.map(providerFor("http://127.0.0.1:1"), ({ continues }) => assert.isTrue(continues))
   )
 
   it.live("is provided as a layer", () =>

@@ -52,14 +52,49 @@ describe("AnthropicReplyCodec", () => {
     for (const [theirs, ours] of reasons) {
       const finish = finishOf(read([start, ended(theirs), stop]).parts)
       assert.strictEqual(finish.reason, ours, String(theirs))
-      assert.deepStrictEqual(finish.metadata, { anthropic: { stopReason: theirs } })
+      assert.deepStrictEqual(finish.metadata, { anthropic: { stopReason: theirs, usage: {} } })
     }
   })
 
-  it("keeps the explanation of a refusal", () => {
-    const delta = { stop_reason: "refusal", stop_details: { explanation: "no cyber" } }
-    const finish = finishOf(read([start, { type: "message_delta", delta }, stop]).parts)
-    assert.deepStrictEqual(finish.metadata.anthropic, { stopReason: "refusal", explanation: "no cyber" })
+  it("keeps what a refusal says of itself", () => {
+    const details = [
+      [
+        { type: "refusal", category: "cyber", explanation: "no" },
+        { category: "cyber", explanation: "no" }
+      ],
+      [{ type: "refusal", category: null, explanation: null }, {}],
+      [null, {}]
+    ] as const
+    for (const [stop_details, kept] of details) {
+      const delta = { stop_reason: "refusal", stop_details }
+      const finish = finishOf(read([start, { type: "message_delta", delta }, stop]).parts)
+      assert.deepStrictEqual(finish.metadata["anthropic"], { stopReason: "refusal", ...kept, usage: {} })
+    }
+  })
+
+  it("keeps what is priced by itself, from wherever in the answer it is told", () => {
+    const before = { input_tokens: 3, cache_creation: { ephemeral_1h_input_tokens: 7 }, service_tier: "priority" }
+    const usage = { output_tokens: 4, server_tool_use: { web_search_requests: 2, web_fetch_requests: null } }
+    const finish = finishOf(read([{ ...start, message: { usage: before } }, ended("end_turn", usage), stop]).parts)
+    const expected = { cacheWriteHour: 7, webSearches: 2, serviceTier: "priority" }
+    assert.deepStrictEqual(finish.metadata["anthropic"], { stopReason: "end_turn", usage: expected })
+  })
+
+  it("keeps why the cache was of no use, once that is known", () => {
+    const reasons = [
+      [
+        { type: "tools_changed", cache_missed_input_tokens: 900 },
+        { type: "tools_changed", tokens: 900 }
+      ],
+      [{ type: "previous_message_not_found" }, { type: "previous_message_not_found" }],
+      [null, undefined]
+    ] as const
+    for (const [cache_miss_reason, kept] of reasons) {
+      const message = { id: "msg", diagnostics: { cache_miss_reason } }
+      const finish = finishOf(read([{ type: "message_start", message }, ended("end_turn"), stop]).parts)
+      const metadata = { stopReason: "end_turn", usage: {}, ...(kept === undefined ? undefined : { cacheMiss: kept }) }
+      assert.deepStrictEqual(finish.metadata["anthropic"], metadata)
+    }
   })
 
   it("takes later usage for the whole, and sums up what the cache did", () => {
@@ -137,26 +172,102 @@ describe("AnthropicReplyCodec", () => {
     assert.deepStrictEqual(types(thought), ["reasoning-start", "hm", "reasoning-end"])
   })
 
+  const search = { type: "server_tool_use", id: "srv", name: "web_search", input: {}, caller: { type: "direct" } }
+  const found = [{ type: "web_search_result", url: "https://a.example", title: "A", encrypted_content: "xyz" }]
+
+  it("takes a tool that the API ran for a call and its result, with all that goes back", () => {
+    const call = callOf(read(block(search, json('{"query":'), json('"x"}'))).parts)
+    assert.deepStrictEqual([call.id, call.name, call.providerExecuted], ["srv", "web_search", true])
+    assert.deepStrictEqual(call.params, { query: "x" })
+    const kept = { block: { type: "server_tool_use", caller: { type: "direct" } } }
+    assert.deepStrictEqual(call.metadata, { anthropic: kept })
+
+    const returned = { type: "web_search_tool_result", tool_use_id: "srv", content: found }
+    const [result] = read(block(returned)).parts
+    assert(result?.type === "tool-result")
+    assert.deepStrictEqual([result.id, result.name, result.isFailure], ["srv", "web_search", false])
+    assert.deepStrictEqual([result.providerExecuted, result.encodedResult], [true, found])
+    assert.deepStrictEqual(result.metadata, { anthropic: { block: { type: "web_search_tool_result" } } })
+  })
+
+  it("knows the failure of a tool that the API ran", () => {
+    const content = { type: "bash_code_execution_tool_result_error", error_code: "unavailable" }
+    const [result] = read(block({ type: "bash_code_execution_tool_result", tool_use_id: "srv", content })).parts
+    assert(result?.type === "tool-result")
+    assert.isTrue(result.isFailure)
+  })
+
+  it("keeps citations with their text, and a file in a container, through a prompt", () => {
+    const citation = { type: "char_location", cited_text: "Hi" }
+    const text = block(
+      { type: "text", text: "", citations: [] },
+      { type: "citations_delta", citation },
+      { type: "text_delta", text: "Hi" },
+      { type: "citations_delta", citation }
+    )
+    const upload = { type: "container_upload", file_id: "file_1" }
+    const [message] = Prompt.fromResponseParts(read([...text, ...block(upload)]).parts).content
+    assert(message?.role === "assistant")
+    assert.deepStrictEqual(
+      message.content.map((part) => ("text" in part ? [part.type, part.text, part.options] : part.type)),
+      [
+        ["text", "Hi", { anthropic: { citations: [citation, citation] } }],
+        ["reasoning", "", { anthropic: { block: upload } }]
+      ]
+    )
+  })
+
+  it("keeps who made the model call a tool of ours", () => {
+    const caller = { type: "code_execution_20260120", tool_id: "srv" }
+    const call = callOf(read(block({ ...tool, caller, toolset_name: "browser" })).parts)
+    assert.deepStrictEqual(call.metadata, { anthropic: { block: { caller, toolset_name: "browser" } } })
+    assert.isFalse(call.providerExecuted)
+  })
+
   it("passes over blocks, deltas and events it knows nothing of", () => {
     const silent: ReadonlyArray<ReadonlyArray<Event>> = [
-      block({ type: "server_tool_use", id: "srv", name: "web_search", input: {} }, json('{"query":"x"}')),
-      block({ type: "web_search_tool_result", tool_use_id: "srv", content: [] }),
       block({ type: "brand_new" }, { type: "brand_new_delta" }),
+      block({ type: "server_tool_use", name: "without an id" }, json("{}")),
+      block({ type: "web_search_tool_result", content: [] }),
+      block({ type: "web_search_tool_result", tool_use_id: "srv" }),
       [{ type: "content_block_delta", index: 7, delta: { type: "text_delta", text: "stray" } }],
       [{ type: "content_block_stop", index: 7 }],
       [{ type: "ping" }],
       [{ type: "brand_new_event" }]
     ]
     for (const events of silent) assert.deepStrictEqual(read(events), { state: Reply.initial, parts: [] })
-    const citation = { type: "citations_delta", citation: { type: "web_search_result_location" } }
-    const parts = read(
-      block({ type: "text", text: "" }, { type: "text_delta", text: "Hi" }, citation, json("{}"))
-    ).parts
+    const parts = read(block({ type: "text", text: "" }, { type: "text_delta", text: "Hi" }, json("{}"))).parts
     assert.deepStrictEqual(
       parts.map((part) => part.type),
       ["text-start", "text-delta", "text-end"]
     )
   })
+
+  const Noise = Schema.Record(Schema.String, Schema.Json)
+  const Unheard = Schema.String.check(Schema.makeFilter((type) => !known.has(type)))
+  const known = new Set([
+    ...["message_start", "message_delta", "message_stop", "error", "text", "thinking", "redacted_thinking", "tool_use"],
+    ...["content_block_start", "content_block_delta", "content_block_stop", "server_tool_use", "container_upload"],
+    ...["text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta"]
+  ])
+
+  it.prop(
+    "reads the same whatever unknown events, blocks and deltas stand in between",
+    [Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 })), Unheard, Noise],
+    ([at, type, noise]) => {
+      const events = reply({ thinking: { text: "hm", signature: "sig" }, text: "one two" })
+      const strange: ReadonlyArray<Event> = [
+        { ...noise, type },
+        { type: "content_block_start", index: 90, content_block: { ...noise, type } },
+        { type: "content_block_delta", index: 90, delta: { type } },
+        { type: "content_block_delta", index: 0, delta: { type } },
+        { type: "content_block_stop", index: 90 }
+      ]
+      const mixed = read([...events.slice(0, at), ...strange, ...events.slice(at)])
+      const whole = type.endsWith("_tool_result") ? mixed : read(events)
+      assert.deepStrictEqual(mixed, whole)
+    }
+  )
 
   it("stops at an error, and at what it cannot understand, with all that came before", () => {
     const error = { error: { type: "overloaded_error", message: "Overloaded" } }
@@ -200,7 +311,9 @@ describe("AnthropicReplyCodec", () => {
     ([at]) => {
       const thinking = { text: "hm", signature: "sig" }
       const calls = [{ id: "a", name: "exec", input: { command: "ls" } }]
-      const data = reply({ thinking, text: "one two three", calls }).map((event) => JSON.stringify(event))
+      const served = [...block(search, json('{"query":'), json('"x"}')), ...block({ ...search, type: "new" })]
+      const said = reply({ thinking, text: "one two three", calls })
+      const data = [...served, ...said].map((event) => JSON.stringify(event))
       const first = Reply.read(Reply.initial, data.slice(0, at))
       const second = Reply.read(first.state, data.slice(at))
       assert.deepStrictEqual([...first.parts, ...second.parts], Reply.read(Reply.initial, data).parts)

@@ -1,16 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { Prompt, Tool } from "effect/ai"
-import { toParams } from "../../../src/providers/anthropic/AnthropicRequestCodec.ts"
+import type { ProviderRequest } from "../../../src/providers/Provider.ts"
+import { toCountParams, toParams } from "../../../src/providers/anthropic/AnthropicRequestCodec.ts"
 
-const params = (messages: ReadonlyArray<Prompt.MessageEncoded>, tools: ReadonlyArray<Tool.Any> = []) =>
-  toParams({ model: "m", prompt: Prompt.make(messages), tools, maxTokens: 10 })
+const asking = (messages: ReadonlyArray<Prompt.MessageEncoded>, more?: Partial<ProviderRequest>): ProviderRequest => ({
+  model: "m",
+  prompt: Prompt.make(messages),
+  tools: [],
+  maxTokens: 10,
+  ...more
+})
+const params = (messages: ReadonlyArray<Prompt.MessageEncoded>, more?: Partial<ProviderRequest>) =>
+  toParams(asking(messages, more), { caching: "off" })
 
 const call = (id: string) => ({ type: "tool-call", id, name: "exec", params: { command: "ls" } }) as const
 const result = (id: string, value: unknown, isFailure = false) =>
   ({ type: "tool-result", id, name: "exec", isFailure, result: value }) as const
 const toolUse = (id: string) => ({ type: "tool_use", id, name: "exec", input: { command: "ls" } })
-const text = (value: string) => ({ type: "text", text: value })
+const text = (value: string) => ({ type: "text", text: value }) as const
 
 describe("AnthropicRequestCodec", () => {
   it("leaves out what is not there", () => {
@@ -119,19 +127,90 @@ describe("AnthropicRequestCodec", () => {
     ])
   })
 
-  it("leaves out what ran on a provider's side", () => {
+  const search = (
+    id: string,
+    options: Prompt.ProviderOptions = { anthropic: { block: { type: "server_tool_use" } } }
+  ) => ({ type: "tool-call", id, name: "web_search", params: { query: id }, providerExecuted: true, options }) as const
+  const found = (id: string) =>
+    ({
+      ...result(id, [id]),
+      providerExecuted: true,
+      options: { anthropic: { block: { type: "web_search_tool_result" } } }
+    }) as const
+  const searching = (id: string) => ({ type: "server_tool_use", id, name: "web_search", input: { query: id } })
+  const finding = (id: string) => ({ type: "web_search_tool_result", tool_use_id: id, content: [id] })
+  const assistant = (...content: ReadonlyArray<Prompt.AssistantMessagePartEncoded>) =>
+    ({ role: "assistant", content }) as const
+
+  it("leaves out what ran on another provider's side", () => {
     const { messages } = params([
       { role: "user", content: "go" },
-      {
-        role: "assistant",
-        content: [
-          { ...call("s"), providerExecuted: true },
-          { ...result("s", "found"), providerExecuted: true },
-          { type: "text", text: "done" }
-        ]
-      }
+      assistant(search("s", {}), { ...result("s", "found"), providerExecuted: true }, text("done"))
     ])
     assert.deepStrictEqual(messages[1]?.content as unknown, [text("done")])
+  })
+
+  it("sends a paused turn as it is, and joins what became of it", () => {
+    const paused = [{ role: "user", content: "go" } as const, assistant(text("Well."), search("a"))]
+    const { messages } = params(paused)
+    assert.deepStrictEqual(messages[1]?.content as unknown, [text("Well."), searching("a")])
+    const later = params([...paused, assistant(found("a"), search("b"), found("b"), text("So."))])
+    const content = [text("Well."), searching("a"), finding("a"), searching("b"), finding("b"), text("So.")]
+    assert.deepStrictEqual(later.messages.slice(1) as unknown, [{ role: "assistant", content }])
+  })
+
+  it("lets a call of the API's own wait beside calls of ours", () => {
+    const { messages } = params([
+      { role: "user", content: "go" },
+      assistant(search("s"), call("a")),
+      { role: "tool", content: [result("a", "one")] },
+      { role: "user", content: "hurry" }
+    ])
+    assert.deepStrictEqual(messages[1]?.content as unknown, [searching("s"), toolUse("a")])
+  })
+
+  it("never sends a call of the API's own without a result where none will come, nor the other way round", () => {
+    const cut = { anthropic: { block: { type: "server_tool_use" }, unparsedInput: '{"query' } }
+    const { messages } = params([
+      { role: "user", content: "go" },
+      assistant(text("Well."), search("a"), found("b")),
+      { role: "user", content: "stop" },
+      assistant(search("c", cut), text("Fine."))
+    ])
+    assert.deepStrictEqual(messages[1]?.content as unknown, [text("Well.")])
+    assert.deepStrictEqual(messages[3]?.content as unknown, [text("Fine.")])
+  })
+
+  it("goes on in the container of a paused turn, and in none afterwards", () => {
+    const container = { type: "reasoning", text: "", options: { anthropic: { container: "container_1" } } } as const
+    const go = { role: "user", content: "go" } as const
+    const paused = [go, assistant(search("a"), found("a"), container)]
+    assert.strictEqual(params(paused).container, "container_1")
+    assert.deepStrictEqual(params(paused).messages[1]?.content as unknown, [searching("a"), finding("a")])
+    const waiting = [
+      go,
+      assistant(search("a"), call("b"), container),
+      { role: "tool", content: [result("b", 1)] } as const
+    ]
+    assert.strictEqual(params([...waiting, go]).container, "container_1")
+    assert.isUndefined(params([...paused, assistant(text("done")), go]).container)
+    assert.isUndefined(params([...paused, go, assistant(text("done"))]).container)
+  })
+
+  it("sends citations, files in a container and the caller of a tool back with what they belong to", () => {
+    const citations = [{ type: "char_location", cited_text: "Hi" }]
+    const upload = { type: "container_upload", file_id: "file_1" }
+    const caller = { type: "direct" }
+    const { messages } = params([
+      { role: "user", content: "go" },
+      assistant(
+        { ...text("Hi"), options: { anthropic: { citations } } },
+        { type: "reasoning", text: "", options: { anthropic: { block: upload } } },
+        { ...call("a"), options: { anthropic: { block: { caller } } } }
+      )
+    ])
+    const content = [{ ...text("Hi"), citations }, upload, { ...toolUse("a"), caller }]
+    assert.deepStrictEqual(messages[1]?.content as unknown, content)
   })
 
   it("shows images and documents, and names other files", () => {
@@ -144,7 +223,16 @@ describe("AnthropicRequestCodec", () => {
           { type: "file", mediaType: "image/webp", data: new URL("https://a.example/b") },
           { type: "file", mediaType: "application/pdf", data: "AQID" },
           { type: "file", mediaType: "application/pdf", data: new URL("https://a.example/c") },
-          { type: "file", mediaType: "audio/ogg", fileName: "song", data: "AQID" }
+          { type: "file", mediaType: "audio/ogg", fileName: "song", data: "AQID" },
+          {
+            type: "file",
+            mediaType: "text/plain; charset=utf-8",
+            fileName: "a.txt",
+            data: new TextEncoder().encode("é")
+          },
+          { type: "file", mediaType: "text/markdown", data: "IyBI" },
+          { type: "file", mediaType: "text/plain", data: new URL("https://a.example/d") },
+          { type: "file", mediaType: "text/plain", fileName: "b.txt", data: "" }
         ]
       },
       { role: "assistant", content: [call("a")] },
@@ -156,7 +244,11 @@ describe("AnthropicRequestCodec", () => {
       { type: "image", source: { type: "url", url: "https://a.example/b" } },
       { type: "document", source: { type: "base64", media_type: "application/pdf", data: "AQID" } },
       { type: "document", source: { type: "url", url: "https://a.example/c" } },
-      text("[the file song of type audio/ogg cannot be shown to this model]")
+      text("[the file song of type audio/ogg cannot be shown to this model]"),
+      { type: "document", source: { type: "text", media_type: "text/plain", data: "é" }, title: "a.txt" },
+      { type: "document", source: { type: "text", media_type: "text/plain", data: "# H" } },
+      text("[the file  of type text/plain cannot be shown to this model]"),
+      text("[the file b.txt of type text/plain cannot be shown to this model]")
     ])
     assert.deepStrictEqual(messages[2]?.content as unknown, [
       { type: "tool_result", tool_use_id: "a", content: [text("see"), image] }
@@ -166,7 +258,7 @@ describe("AnthropicRequestCodec", () => {
   it("describes tools by their JSON Schema", () => {
     const exec = Tool.make("exec", { description: "Runs", parameters: Schema.Struct({ command: Schema.String }) })
     const raw = Tool.dynamic("raw", { parameters: { type: "object", properties: {} } })
-    const { tools } = params([{ role: "user", content: "hi" }], [exec, Tool.make("bare"), raw])
+    const { tools } = params([{ role: "user", content: "hi" }], { tools: [exec, Tool.make("bare"), raw] })
     const schema = {
       type: "object",
       properties: { command: { type: "string" } },
@@ -179,4 +271,98 @@ describe("AnthropicRequestCodec", () => {
       { name: "raw", input_schema: { type: "object", properties: {} } }
     ])
   })
+
+  it("sends the provider's own tools as they are, before ours", () => {
+    const webSearch = { type: "web_search_20260318", name: "web_search", max_uses: 3 }
+    const { tools } = params([{ role: "user", content: "hi" }], {
+      tools: [Tool.make("bare")],
+      providerTools: [webSearch, { name: "of no type" }]
+    })
+    assert.deepStrictEqual(tools?.[0] as unknown, webSearch)
+    assert.deepStrictEqual(
+      tools?.map((tool) => ("name" in tool ? tool.name : "")),
+      ["web_search", "bare"]
+    )
+  })
+
+  it("says how hard to try and whether to think", () => {
+    const hi = [{ role: "user", content: "hi" }] as const
+    const thinking = [
+      ["adaptive", { type: "adaptive" }, 4096],
+      ["off", { type: "disabled" }, 4096],
+      [{ budget: 2048 }, { type: "enabled", budget_tokens: 2048 }, 4096],
+      [{ budget: 4096 }, { type: "enabled", budget_tokens: 4096 }, 8192]
+    ] as const
+    for (const [ours, theirs, tokens] of thinking) {
+      const given = params(hi, { thinking: ours, effort: "xhigh", maxTokens: 4096 })
+      assert.deepStrictEqual(given.thinking, theirs)
+      assert.deepStrictEqual(given.output_config, { effort: "xhigh" })
+      assert.strictEqual(given.max_tokens, tokens)
+      assert.deepStrictEqual(toCountParams(asking(hi, { thinking: ours })).thinking, theirs)
+    }
+  })
+
+  it("goes on without a budget for thinking where the calls to be answered were made without any", () => {
+    const asked = (...content: ReadonlyArray<Prompt.AssistantMessagePartEncoded>) =>
+      params(
+        [{ role: "user", content: "go" }, assistant(...content), { role: "tool", content: [result("a", "one")] }],
+        { thinking: { budget: 2048 }, maxTokens: 4096 }
+      )
+    const thought = { type: "reasoning", text: "hm", options: { anthropic: { signature: "sig" } } } as const
+    assert.notProperty(asked(call("a")), "thinking")
+    assert.property(asked(thought, call("a")), "thinking")
+  })
+
+  it("shows nothing but text of a failure", () => {
+    const png = { type: "file", mediaType: "image/png", data: Uint8Array.of(1, 2, 3) } as const
+    const shown = { ...result("a", null, true), modelOutput: [{ type: "text", text: "see" } as const, png] }
+    const { messages } = params([
+      { role: "user", content: "go" },
+      assistant(call("a")),
+      { role: "tool", content: [shown] }
+    ])
+    assert.deepStrictEqual(messages[2]?.content as unknown, [
+      { type: "tool_result", tool_use_id: "a", content: [text("see")], is_error: true }
+    ])
+  })
+
+  it("asks why the cache was of no use only if it is told to", () => {
+    const hi = asking([{ role: "user", content: "hi" }])
+    assert.notProperty(toParams(hi), "diagnostics")
+    const first = toParams(hi, { cacheDiagnosis: true })
+    assert.deepStrictEqual(first.diagnostics, { previous_message_id: null })
+    const next = toParams({ ...hi, previous: "msg_1" }, { cacheDiagnosis: true })
+    assert.deepStrictEqual(next.diagnostics, { previous_message_id: "msg_1" })
+  })
+
+  const said = Schema.NonEmptyString
+  /** One turn: what a person says, calls with their results if any, and the answer. */
+  const Exchange = Schema.Struct({ person: said, calls: Schema.Array(said), thought: said, answer: said })
+  const told = ({ answer, calls, person, thought }: typeof Exchange.Type, at: number) => {
+    const ids = calls.map((_, index) => `call_${at}_${index}`)
+    const reasoning = { type: "reasoning", text: thought, options: { anthropic: { signature: thought } } } as const
+    const asked = assistant(reasoning, ...ids.map((id) => call(id)))
+    const results = ids.map((id, index) => result(id, calls[index]))
+    return [
+      { role: "user", content: person } as const,
+      ...(ids.length === 0 ? [] : [asked, { role: "tool", content: results } as const]),
+      assistant(text(`${answer}.`))
+    ]
+  }
+
+  it.prop(
+    "makes the same bytes of the same conversation, and begins those of a longer one with them",
+    [Schema.Array(Exchange).check(Schema.isMinLength(1), Schema.isMaxLength(4)), Schema.Int],
+    ([exchanges, cut]) => {
+      const system = { role: "system", content: "Be brief." } as const
+      const whole = [system, ...exchanges.flatMap(told)]
+      const length = 2 + (Math.abs(cut) % (whole.length - 1))
+      const more = { tools: [Tool.make("exec")], providerTools: [{ type: "web_search_20260318", name: "web_search" }] }
+      const bytes = (messages: ReadonlyArray<Prompt.MessageEncoded>) => JSON.stringify(params(messages, more))
+      const shorter = bytes(whole.slice(0, length))
+      assert.strictEqual(bytes(whole.slice(0, length)), shorter)
+      const open = shorter.slice(0, -"]}]}".length)
+      assert.isTrue(bytes(whole).startsWith(open), `${bytes(whole)} does not begin with ${open}`)
+    }
+  )
 })

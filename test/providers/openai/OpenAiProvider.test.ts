@@ -102,6 +102,16 @@ describe("OpenAiProvider", () => {
     })
   )
 
+  it.live("tells how hard to try, and says that a cut reply cannot be gone on with", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make([hello])
+      const provider = yield* providerFor(server.url)
+      yield* Stream.runDrain(provider.stream({ ...request, effort: "max", thinking: "adaptive" }))
+      assert.include((yield* server.next).body, { reasoning_effort: "high" })
+      assert.isFalse(provider.continues)
+    })
+  )
+
   it.live("sends no authorization at all without a key", () =>
     Effect.gen(function* () {
       const server = yield* Server.make([hello])

@@ -71,6 +71,13 @@ const OddChunk = Schema.Struct({
   )
 })
 
+/** How Azure ends an answer that its filter took back. */
+const filtered = (results: unknown) => ({
+  ...chunk(null),
+  choices: [{ index: 0, delta: {}, finish_reason: "content_filter", content_filter_results: results }]
+})
+const azure = (category = "jailbreak") => ({ finishReason: "content_filter", category })
+
 describe("OpenAiReplyCodec", () => {
   it("reads a plain reply as OpenAI sends it", () => {
     const parts = partsOf(...reply({ text: "Hello there" }))
@@ -260,6 +267,23 @@ describe("OpenAiReplyCodec", () => {
   it("says a refusal as text", () => {
     const parts = partsOf(chunk({ refusal: "I " }), chunk({ refusal: "cannot" }), stop, done)
     assert.deepStrictEqual(contentOf(parts), [["text", "I cannot"]])
+  })
+
+  const stops: ReadonlyArray<readonly [ReadonlyArray<Data>, Record<string, string>]> = [
+    [[chunk({ refusal: "I " }), chunk({ refusal: "cannot" }), stop], { finishReason: "stop", explanation: "I cannot" }],
+    [[text, chunk({}, "content_filter")], { finishReason: "content_filter" }],
+    [[text, filtered({ hate: { filtered: true, severity: "high" }, violence: { filtered: false } })], azure("hate")],
+    [
+      [text, filtered({ hate: 1, jailbreak: { filtered: true } }), filtered({ jailbreak: { filtered: true } })],
+      azure()
+    ],
+    [[text, filtered("none")], { finishReason: "content_filter" }]
+  ]
+
+  it("says why the model would not answer, as far as its server does", () => {
+    for (const [events, expected] of stops) {
+      assert.deepStrictEqual(finishOf(...events, done).metadata, { openai: expected }, JSON.stringify(events))
+    }
   })
 
   const totals = (...events: ReadonlyArray<Data>) => {

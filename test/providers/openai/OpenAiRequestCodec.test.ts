@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { Prompt, Tool } from "effect/ai"
-import { maxTokensFieldOf, toParams } from "../../../src/providers/openai/OpenAiRequestCodec.ts"
+import { type Dialect, dialectOf, toParams } from "../../../src/providers/openai/OpenAiRequestCodec.ts"
+import type { ProviderRequest } from "../../../src/providers/Provider.ts"
 import { violations } from "../../support/OpenAiServer.ts"
+
+const plain: Dialect = { maxTokensField: "max_tokens", highestEffort: "high" }
 
 const params = (messages: ReadonlyArray<Prompt.MessageEncoded>, tools: ReadonlyArray<Tool.Any> = []) => {
   const request = { model: "m", prompt: Prompt.make(messages), tools, maxTokens: 10 }
-  const given = toParams(request, "max_tokens")
+  const given = toParams(request, plain)
   assert.deepStrictEqual(violations(JSON.parse(JSON.stringify(given))), [])
   return given
 }
@@ -29,20 +32,49 @@ describe("OpenAiRequestCodec", () => {
     })
   })
 
-  const addresses = [
-    ["https://api.openai.com/v1", "max_completion_tokens"],
-    ["https://eu.api.openai.com/v1/", "max_completion_tokens"],
-    ["https://us.openai.azure.com/openai/v1", "max_completion_tokens"],
-    ["https://openrouter.ai/api/v1", "max_tokens"],
-    ["http://127.0.0.1:11434/v1", "max_tokens"],
-    ["https://api.openai.com.example/v1", "max_tokens"],
-    ["nowhere", "max_tokens"]
-  ] as const
+  const addresses: ReadonlyArray<readonly [url: string, ...dialect: ReadonlyArray<string>]> = [
+    ["https://api.openai.com/v1", "max_completion_tokens", "max"],
+    ["https://eu.api.openai.com/v1/", "max_completion_tokens", "max"],
+    ["https://us.openai.azure.com/openai/v1", "max_completion_tokens", "max"],
+    ["https://openrouter.ai/api/v1", "max_tokens", "xhigh"],
+    ["http://127.0.0.1:11434/v1", "max_tokens", "high"],
+    ["https://api.openai.com.example/v1", "max_tokens", "high"],
+    ["nowhere", "max_tokens", "high"]
+  ]
+  const request: ProviderRequest = { model: "m", prompt: Prompt.make("hi"), tools: [], maxTokens: 10 }
 
   it("tells each server the most tokens in the field it knows", () => {
-    for (const [url, field] of addresses) assert.strictEqual(maxTokensFieldOf(url), field, url)
-    const request = { model: "m", prompt: Prompt.make("hi"), tools: [], maxTokens: 10 }
-    assert.include(toParams(request, "max_completion_tokens"), { max_completion_tokens: 10 })
+    for (const [url, field, effort] of addresses) {
+      assert.deepStrictEqual(Object.values(dialectOf(url)), [field, effort], url)
+    }
+    assert.include(toParams(request, { ...plain, maxTokensField: "max_completion_tokens" }), {
+      max_completion_tokens: 10
+    })
+  })
+
+  const efforts: ReadonlyArray<readonly [Partial<ProviderRequest>, Dialect["highestEffort"], string | undefined]> = [
+    [{}, "max", undefined],
+    [{ effort: "low" }, "high", "low"],
+    [{ effort: "xhigh" }, "high", "high"],
+    [{ effort: "max" }, "high", "high"],
+    [{ effort: "max" }, "xhigh", "xhigh"],
+    [{ effort: "max" }, "max", "max"],
+    [{ effort: "medium", thinking: "adaptive" }, "high", "medium"],
+    [{ effort: "medium", thinking: { budget: 2048 } }, "high", "medium"],
+    [{ thinking: { budget: 2048 } }, "high", undefined],
+    [{ effort: "high", thinking: "off" }, "high", "none"]
+  ]
+
+  it("tells how hard to try as far as the server has words for it", () => {
+    for (const [asked, highestEffort, expected] of efforts) {
+      const { reasoning_effort } = toParams({ ...request, ...asked }, { ...plain, highestEffort })
+      assert.strictEqual(reasoning_effort ?? undefined, expected, JSON.stringify(asked))
+    }
+  })
+
+  it("leaves out tools that another provider runs itself", () => {
+    const providerTools = [{ type: "web_search_20260318", name: "web_search" }]
+    assert.deepStrictEqual(toParams({ ...request, providerTools }, plain), toParams(request, plain))
   })
 
   it("puts all system messages first, as one", () => {
