@@ -14,6 +14,7 @@ import { TurnRunner } from "../agents/TurnRunner.ts"
 import * as Subtree from "../kernel/Subtree.ts"
 import * as SqlSessionStore from "../sessions/sql/SqlSessionStore.ts"
 import { Signals } from "../telemetry/Signals.ts"
+import { Spending } from "../tenants/Spending.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import * as ProvidersLayer from "./ProvidersLayer.ts"
 import * as ToolsLayer from "./ToolsLayer.ts"
@@ -25,7 +26,10 @@ export const make = (tenant: Tenant["Service"]) =>
     watchdog: { patience: "30 seconds", onHang: "restart" }
   }).pipe(
     Subtree.child("tenant", Layer.succeed(Tenant, tenant)),
-    Subtree.child("store", SqlSessionStore.layerSqlite({ filename: `${tenant.folder}/sessions.sqlite` })),
+    Subtree.child(
+      "store",
+      Layer.provideMerge(Spending.layer, SqlSessionStore.layerSqlite({ filename: `${tenant.folder}/sessions.sqlite` }))
+    ),
     Subtree.child("signals", Signals.layer),
     Subtree.child("providers", ProvidersLayer.make(tenant.definition.config.providers)),
     Subtree.child("tools", Layer.provideMerge(ToolRuns.layer, tools(tenant.folder))),

@@ -6,14 +6,12 @@
  */
 import * as Tool from "effect/ai/Tool"
 import type { Prompt } from "effect/ai"
+import { tokensOf } from "../domain/Attachment.ts"
 import type { ProviderPart, ProviderRequest } from "./Provider.ts"
 import type { Cost } from "./RateLimitState.ts"
 
 /** English text has four to five characters to a token, code and JSON about three: rather too many than too few. */
 const charactersPerToken = 3.5
-
-/** About what an image of the largest useful size takes (1568 pixels on its longer side). */
-const tokensPerFile = 1_600
 
 /** About how many tokens the model takes in with this request. */
 const inputOf = ({ prompt, tools }: ProviderRequest): number => {
@@ -96,7 +94,7 @@ const sizeOfPart = (part: Prompt.Part): number => {
     case "reasoning":
       return part.text.length
     case "file":
-      return tokensPerFile * charactersPerToken
+      return tokensOf({ mediaType: part.mediaType, bytes: bytesOf(part.data) }) * charactersPerToken
     case "tool-call":
       return part.name.length + lengthOf(part.params)
     case "tool-result":
@@ -104,6 +102,12 @@ const sizeOfPart = (part: Prompt.Part): number => {
     default:
       return 0
   }
+}
+
+/** Base64 has four characters for three bytes; how long a linked file is, nobody has looked. */
+const bytesOf = (data: Prompt.FilePart["data"]): number => {
+  if (data instanceof URL) return 0
+  return typeof data === "string" ? (data.length * 3) / 4 : data.length
 }
 
 const lengthOf = (value: unknown): number => (typeof value === "string" ? value : (JSON.stringify(value) ?? "")).length

@@ -23,8 +23,17 @@ export interface WaitingCall {
   /** Since when it waits, and until when at most, in milliseconds since the epoch. */
   readonly since: number
   readonly until: number
-  /** What was in its way when it came: a limit, a pause the vendor asked for, or those who came before. */
-  readonly reason: State.Obstacle | "queue"
+  /** What was in its way when it came. */
+  readonly reason: Obstacle
+}
+
+/** A limit, a pause the vendor asked for, or those who came before. */
+export type Obstacle = State.Obstacle | "queue"
+
+/** When a call could be sent, in milliseconds, at the earliest; at once if nothing is in its way. */
+export interface Room {
+  readonly at: number
+  readonly obstacle?: Obstacle
 }
 
 /** There was no room in time; there will be at `room.at`, if nobody else takes it. */
@@ -47,8 +56,12 @@ export interface CallGate {
   settle(ticket: Ticket, used: State.Cost, now: number): void
   /** The vendor's own count, with the head of the answer to this call. */
   hear(ticket: Ticket, told: State.LimitsTold, now: number): void
+  /** What a call that came now would find. */
+  roomFor(cost: State.Cost, now: number): Room
   /** Lets nobody through before then. */
   pause(until: number): void
+  /** Until when nobody is let through because of that, in milliseconds. */
+  readonly pausedUntil: number
   /** The longest waiting first. */
   readonly waiting: ReadonlyArray<WaitingCall>
 }
@@ -131,6 +144,11 @@ export const make = Effect.fnUntraced(function* (limits: State.Limits, patience:
     dispatch(now)
   })
 
+  const roomFor: CallGate["roomFor"] = (cost, now) => {
+    const room = State.roomFor(state, cost, now)
+    return queue.isEmpty ? room : { at: room.at, obstacle: "queue" }
+  }
+
   const settle = (ticket: Ticket, used: State.Cost, now: number) => {
     state = State.settle(state, ticket.reservation, used, now)
     ticket.reservation = {}
@@ -146,9 +164,8 @@ export const make = Effect.fnUntraced(function* (limits: State.Limits, patience:
 
   const enter: CallGate["enter"] = (session, cost, wait) =>
     Effect.flatMap(Clock.currentTimeMillis, (since) => {
-      const room = State.roomFor(state, cost, since)
-      if (queue.isEmpty && room.at <= since) return Effect.succeed(take(cost, since))
-      const reason = queue.isEmpty ? (room.obstacle ?? "queue") : "queue"
+      const { obstacle: reason } = roomFor(cost, since)
+      if (reason === undefined) return Effect.succeed(take(cost, since))
       const waiter: Waiter = { session, cost, since, until: since + Duration.toMillis(patience), reason }
       queue.push(session, waiter)
       waiters.add(waiter)
@@ -160,6 +177,7 @@ export const make = Effect.fnUntraced(function* (limits: State.Limits, patience:
 
   const gate: CallGate = {
     enter,
+    roomFor,
     settle,
     hear: (ticket, told, now) => {
       const heard = State.hear(state, ticket.reservation, told, now)
@@ -168,6 +186,9 @@ export const make = Effect.fnUntraced(function* (limits: State.Limits, patience:
     },
     pause: (until) => {
       state = State.pause(state, until)
+    },
+    get pausedUntil() {
+      return state.pausedUntil
     },
     get waiting() {
       return Array.from(waiters, ({ reason, session, since, until }) => ({ reason, session, since, until }))

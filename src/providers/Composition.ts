@@ -3,10 +3,16 @@
  *
  * 1. `withCallWithin`: the time for a call as a whole, waiting for room and everything tried again included;
  * 2. `withRetry`: one budget of attempts. What waited for room in vain is not tried again;
- * 3. `RateLimits`: every attempt waits for room of its own, and no wait between two attempts holds any;
- * 4. `withContentWithin`: the patience with a silent model begins when the attempt is sent.
+ * 3. `KeyPool`, where it is asked by several keys: which of them, and passing over to the next one without a wait;
+ * 4. `RateLimits`: every attempt waits for room of its own, and no wait between two attempts holds any;
+ * 5. `Breaker`: whoever keeps failing is left alone. It comes last before sending, and gives back the room if it refuses;
+ * 6. `withContentWithin`: the patience with a silent model begins when the attempt is sent.
  */
-import type { Duration } from "effect"
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { Duration, Scope } from "effect"
+import type { BreakerPolicy } from "./Breaker.ts"
+import * as KeyPool from "./KeyPool.ts"
 import { withCallWithin, withContentWithin } from "./Patience.ts"
 import type { Provider } from "./Provider.ts"
 import type { RateLimits } from "./RateLimits.ts"
@@ -15,13 +21,28 @@ import { type RetryPolicy, withRetry } from "./Retry.ts"
 export interface Surroundings {
   readonly retry: RetryPolicy
   readonly timeouts: { readonly content: Duration.Duration; readonly call: Duration.Duration }
-  /** What its key allows; not limited if absent. */
-  readonly rateLimits?: RateLimits | undefined
 }
 
-/** The same provider, fit for use. */
-export const compose = (provider: Provider["Service"], around: Surroundings): Provider["Service"] => {
+/** The same provider, fit for use by one key; it is not limited without `rateLimits`, and never left alone. */
+export const compose = (
+  provider: Provider["Service"],
+  around: Surroundings & { readonly rateLimits?: RateLimits | undefined }
+): Provider["Service"] => {
   const attentive = withContentWithin(provider, around.timeouts.content)
-  const limited = around.rateLimits?.limit(attentive) ?? attentive
-  return withCallWithin(withRetry(limited, around.retry), around.timeouts.call)
+  return persevering(around.rateLimits?.limit(attentive) ?? attentive, around)
 }
+
+/** The same provider, fit for use by several keys. */
+export const composePool = (
+  keys: Arr.NonEmptyReadonlyArray<KeyPool.ProviderKey>,
+  around: Surroundings & { readonly breaker: BreakerPolicy }
+): Effect.Effect<Provider["Service"], never, Scope.Scope> => {
+  const attentive = Arr.map(keys, ({ provider, rateLimits }) => ({
+    provider: withContentWithin(provider, around.timeouts.content),
+    rateLimits
+  }))
+  return Effect.map(KeyPool.make(attentive, around.breaker), (pool) => persevering(pool, around))
+}
+
+const persevering = (provider: Provider["Service"], { retry, timeouts }: Surroundings): Provider["Service"] =>
+  withCallWithin(withRetry(provider, retry), timeouts.call)

@@ -5,12 +5,16 @@
  * that the body cuts off is never handed out. Silence is a fault of its own: nothing here waits for ever, and
  * abandoning the stream closes the connection.
  */
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Scope } from "effect"
-import * as Sse from "effect/encoding/Sse"
+import * as BodyReader from "./BodyReader.ts"
+import * as EventParser from "./EventParser.ts"
+import type { ServerEvent } from "./EventParser.ts"
 
 /** What can go wrong with a body: no first byte in time, silence later on, a broken connection, an endless event. */
 export type BodyFault =
@@ -28,10 +32,8 @@ export interface EventStreamOptions<E, R> {
   readonly idle: Duration.Duration
   readonly onFault: (fault: BodyFault) => E
   /** The last event that means anything: the stream ends with it, however long the body stays open. */
-  readonly isLast: (event: Sse.Event) => boolean
+  readonly isLast: (event: ServerEvent) => boolean
 }
-
-type Reader = ReadableStreamDefaultReader<Uint8Array>
 
 /** How long a body may take to end after its last event, so that the connection can be used again, and to be closed. */
 const farewell = Duration.seconds(1)
@@ -40,34 +42,34 @@ export const eventStream = <E, R>(options: EventStreamOptions<E, R>) =>
   Stream.unwrap(Effect.map(start(options), (pull) => Stream.fromPull(Effect.succeed(pull))))
 
 const start = Effect.fnUntraced(function* <E, R>(options: EventStreamOptions<E, R>) {
+  const { firstByte, idle, isLast, onFault } = options
+  const { first, reader } = yield* Effect.timeoutOrElse(openAndRead(options), {
+    duration: firstByte,
+    orElse: () => Effect.fail(onFault({ _tag: "Silent", after: firstByte }))
+  })
+  const body = yield* BodyReader.make({
+    reader,
+    first,
+    idle,
+    onIdle: () => onFault({ _tag: "Stalled", after: idle }),
+    onBroken: (cause) => onFault({ _tag: "Broken", cause })
+  })
   const frames = makeFrames()
-  const { reader, result } = yield* Effect.timeoutOrElse(openAndRead(options), {
-    duration: options.firstByte,
-    orElse: () => Effect.fail(options.onFault({ _tag: "Silent", after: options.firstByte }))
-  })
-  const next = Effect.timeoutOrElse(read(reader, options), {
-    duration: options.idle,
-    orElse: () => Effect.fail(options.onFault({ _tag: "Stalled", after: options.idle }))
-  })
-  let ready: typeof result | undefined = result
+  const leave = Effect.suspend(() => (body.ended ? Effect.void : Effect.timeoutOption(drain(reader), farewell)))
   let last = false
-  return Effect.gen(function* () {
-    if (last) {
-      yield* Effect.timeoutOption(drain(reader), farewell)
-      return yield* Cause.done()
-    }
-    for (;;) {
-      const chunk: typeof result = ready ?? (yield* next)
-      ready = undefined
-      if (chunk.done) return yield* Cause.done()
-      const events = frames(chunk.value)
-      if (events === undefined) return yield* Effect.fail(options.onFault({ _tag: "TooLarge" }))
-      const end = events.findIndex(options.isLast)
-      last = end >= 0
-      const [first, ...others] = last ? events.slice(0, end + 1) : events
-      if (first !== undefined) return [first, ...others] as const
-    }
-  })
+  const read = (chunks: ReadonlyArray<Uint8Array>): typeof pull => {
+    if (chunks.length === 0) return Cause.done()
+    const events = frames(chunks)
+    if (events === undefined) return Effect.fail(onFault({ _tag: "TooLarge" }))
+    const end = events.findIndex(isLast)
+    last = end >= 0
+    const whole = last ? events.slice(0, end + 1) : events
+    return Arr.isReadonlyArrayNonEmpty(whole) ? Effect.succeed(whole) : pull
+  }
+  const pull: Pull.Pull<Arr.NonEmptyReadonlyArray<ServerEvent>, E> = Effect.suspend(() =>
+    last ? Effect.andThen(leave, Cause.done()) : Effect.flatMap(body.next, read)
+  )
+  return pull
 })
 
 const openAndRead = Effect.fnUntraced(function* <E, R>(options: EventStreamOptions<E, R>) {
@@ -79,16 +81,23 @@ const openAndRead = Effect.fnUntraced(function* <E, R>(options: EventStreamOptio
       )
     )
   )
-  return { reader, result: yield* read(reader, options) }
+  const first = yield* Effect.tryPromise({
+    try: () => reader.read(),
+    catch: (cause) => options.onFault({ _tag: "Broken", cause })
+  })
+  return { reader, first }
 })
 
-const read = <E, R>(reader: Reader, options: EventStreamOptions<E, R>) =>
-  Effect.tryPromise({ try: () => reader.read(), catch: (cause) => options.onFault({ _tag: "Broken", cause }) })
+const drain = (reader: BodyReader.Reader): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.orElseSucceed(
+      Effect.tryPromise(() => reader.read()),
+      () => undefined
+    ),
+    (chunk) => (chunk === undefined || chunk.done ? Effect.void : drain(reader))
+  )
 
-const drain = (reader: Reader): Effect.Effect<void> =>
-  Effect.tryPromise(() => reader.read()).pipe(Effect.repeat({ until: (chunk) => chunk.done }), Effect.ignore)
-
-const close = (reader: Reader): Effect.Effect<void, never, Scope.Scope> =>
+const close = (reader: BodyReader.Reader): Effect.Effect<void, never, Scope.Scope> =>
   Effect.ignore(
     Effect.timeoutOption(
       Effect.tryPromise(() => reader.cancel()),
@@ -99,12 +108,10 @@ const close = (reader: Reader): Effect.Effect<void, never, Scope.Scope> =>
 /** Turns chunks of bytes into whole events; `undefined` once an event has outgrown the parser's bound. */
 const makeFrames = () => {
   const decoder = new TextDecoder()
-  let events: Array<Sse.Event> = []
-  const parser = Sse.makeParser((event) => {
-    if (event._tag === "Event") events.push(event)
-  })
-  return (bytes: Uint8Array): ReadonlyArray<Sse.Event> | undefined => {
-    events = []
-    return parser.feed(decoder.decode(bytes, { stream: true })) === undefined ? events : undefined
+  const feed = EventParser.make()
+  return (chunks: ReadonlyArray<Uint8Array>) => {
+    let text = ""
+    for (const chunk of chunks) text += decoder.decode(chunk, { stream: true })
+    return feed(text)
   }
 }

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import type { Sse } from "effect/encoding"
+import type { ServerEvent } from "./EventParser.ts"
 import { eventStream } from "./EventStream.ts"
 import { type ErrorContext, fromBodyFault, make } from "./HttpFailure.ts"
 import type { Timeouts } from "./Patience.ts"
@@ -17,7 +17,7 @@ export interface Head {
   readonly contentType: string | null
 }
 
-export type EventPull = Pull.Pull<Arr.NonEmptyReadonlyArray<Sse.Event>, ProviderError>
+export type EventPull = Pull.Pull<Arr.NonEmptyReadonlyArray<ServerEvent>, ProviderError>
 export type PartPull = Pull.Pull<Arr.NonEmptyReadonlyArray<ProviderPart>, ProviderError>
 
 export interface AnswerOptions {
@@ -29,7 +29,7 @@ export interface AnswerOptions {
   /** Told the headers of every answer; `now` in milliseconds. */
   readonly onHead: (headers: Headers, now: number) => void
   /** The last event that means anything. */
-  readonly isLast: (event: Sse.Event) => boolean
+  readonly isLast: (event: ServerEvent) => boolean
   /** Whole events in, parts out. */
   readonly read: (head: () => Head, events: EventPull) => Effect.Effect<PartPull>
 }

@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import type { Provider, ProviderPart } from "./Provider.ts"
 import { ProviderError } from "./ProviderError.ts"
 import { isContent } from "./Retry.ts"
+import type { RetryBudget } from "./RetryBudget.ts"
 
 /** How long a model is waited for. */
 export interface Timeouts {
@@ -43,11 +44,12 @@ export const withContentWithin = (provider: Provider["Service"], limit: Duration
 
 /**
  * The same provider, whose stream fails as `timeout` unless it has ended so long after it began. To be put above
- * `withRetry`: no attempt and no wait between two goes beyond it, and nothing is asked again.
+ * `withRetry`: no attempt and no wait between two goes beyond it, and nothing is asked again. Of those who share a budget
+ * the first one's limit counts, from when it began.
  */
 export const withCallWithin = (provider: Provider["Service"], limit: Duration.Duration): Provider["Service"] => ({
   ...provider,
-  stream: (request) => capped(provider.name, provider.stream(request), limit)
+  stream: (request) => capped(provider.name, provider.stream(request), limit, request.budget)
 })
 
 type Parts = Stream.Stream<ProviderPart, ProviderError>
@@ -69,10 +71,11 @@ const attentive = (provider: string, stream: Parts, limit: Duration.Duration): P
     })
   )
 
-const capped = (provider: string, stream: Parts, limit: Duration.Duration): Parts =>
+const capped = (provider: string, stream: Parts, limit: Duration.Duration, budget?: RetryBudget): Parts =>
   Stream.transformPull(stream, (pull) =>
     Effect.map(Clock.currentTimeMillis, (begun) => {
-      const end = begun + Duration.toMillis(limit)
+      const proposed = begun + Duration.toMillis(limit)
+      const end = budget?.deadline(proposed) ?? proposed
       return Effect.flatMap(Clock.currentTimeMillis, (now) =>
         now >= end
           ? Effect.fail(overtime(provider, limit))

@@ -48,6 +48,15 @@ export interface Room {
   readonly obstacle?: Obstacle
 }
 
+/** Whichever allows less, for each. */
+export const tightest = (one: Limits, other: Limits): Limits => {
+  const less = (limit: keyof Limits) => {
+    const found = Math.min(one[limit] ?? Number.POSITIVE_INFINITY, other[limit] ?? Number.POSITIVE_INFINITY)
+    return found === Number.POSITIVE_INFINITY ? {} : { [limit]: found }
+  }
+  return { ...less("requestsPerMinute"), ...less("inputTokensPerMinute"), ...less("outputTokensPerMinute") }
+}
+
 /** Every bucket is full at first. */
 export const initial = (limits: Limits, now: number): RateLimitState => {
   const of = (limit: number | undefined) =>

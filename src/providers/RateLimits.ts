@@ -10,16 +10,31 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Scope } from "effect"
-import { inSpan } from "../telemetry/Spans.ts"
 import { estimate, type Meter, meter } from "./CallCost.ts"
 import * as Gate from "./CallGate.ts"
 import type { Provider, ProviderPart, ProviderRequest } from "./Provider.ts"
-import { ProviderError } from "./ProviderError.ts"
+import type { ProviderError } from "./ProviderError.ts"
 import type * as State from "./RateLimitState.ts"
+import { noRoom, paused, visibly } from "./Waiting.ts"
 
 export interface RateLimits {
   /** The same provider, held to these limits; all that are share them. */
   limit(provider: Provider["Service"]): Provider["Service"]
+  /** What a call that came now would find. */
+  roomFor(request: ProviderRequest): Effect.Effect<Gate.Room>
+  /**
+   * Waits for room and sets it aside; closing the Scope gives back what was not used. `provider` is who is named in an
+   * error, `wait` may put something around the waiting.
+   */
+  enter(provider: string, request: ProviderRequest, wait?: Wait): Effect.Effect<Pass, ProviderError, Scope.Scope>
+  /** What the provider says to a call that was let through, counted. */
+  through(
+    pass: Pass,
+    provider: Provider["Service"],
+    request: ProviderRequest
+  ): Stream.Stream<ProviderPart, ProviderError>
+  /** The longest that a call waits. */
+  readonly patience: Duration.Duration
   /** The calls that wait for room now, the longest waiting first. */
   readonly waiting: Effect.Effect<ReadonlyArray<Gate.WaitingCall>>
 }
@@ -27,107 +42,126 @@ export interface RateLimits {
 export interface RateLimitsOptions {
   /** What is absent is not limited, but even so a key that is told to wait waits. */
   readonly limits: State.Limits
+  /** Models that have limits to themselves; all others share `limits`. */
+  readonly perModel?: Readonly<Record<string, State.Limits>>
   /** The longest that a call waits for room, and that the whole key is left alone because the vendor asked for it. */
   readonly patience: Duration.Duration
   /** Whether what the vendor reads from its prompt cache does not count as input. */
   readonly cacheIsFree: boolean
 }
 
+/** Puts something around the waiting for room. */
+export type Wait = <A, E>(call: Gate.WaitingCall, waiting: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+/** A call that was let through. */
+export interface Pass {
+  readonly gate: Gate.CallGate
+  readonly ticket: Gate.Ticket
+  readonly meter: Meter
+  sent: boolean
+}
+
+const nothing: State.Cost = { requests: 0, inputTokens: 0, outputTokens: 0 }
+
 export const make = Effect.fnUntraced(function* (
   options: RateLimitsOptions
 ): Effect.fn.Return<RateLimits, never, Scope.Scope> {
-  const gate = yield* Gate.make(options.limits, options.patience)
-  const waiting = Effect.sync(() => gate.waiting)
-  return {
-    waiting,
-    limit: (provider) => ({ ...provider, waiting, stream: (request) => limited(gate, options, provider, request) })
+  const shared = yield* Gate.make(options.limits, options.patience)
+  const own = new Map<string, Gate.CallGate>()
+  for (const [model, limits] of Object.entries(options.perModel ?? {})) {
+    own.set(model, yield* Gate.make(limits, options.patience))
   }
+  const gateOf = ({ model }: ProviderRequest) => own.get(model) ?? shared
+
+  const enter: RateLimits["enter"] = (provider, request, wait = visibly(provider)) =>
+    admitted(gateOf(request), options, provider, request, wait)
+  const through: RateLimits["through"] = (pass, provider, request) => counted(pass, options, provider, request)
+  const waiting = Effect.sync(() => [shared, ...own.values()].flatMap((gate) => gate.waiting).sort(bySince))
+
+  const rateLimits: RateLimits = {
+    enter,
+    through,
+    patience: options.patience,
+    waiting,
+    roomFor: (request) => Effect.map(Clock.currentTimeMillis, (now) => gateOf(request).roomFor(estimate(request), now)),
+    limit: (provider) => {
+      const { count } = provider
+      return {
+        ...provider,
+        waiting,
+        stream: (request) =>
+          Stream.unwrap(Effect.map(enter(provider.name, request), (pass) => through(pass, provider, request))),
+        ...(count && {
+          count: (request: ProviderRequest) => Effect.andThen(unpaused(gateOf(request), provider.name), count(request))
+        })
+      }
+    }
+  }
+  return rateLimits
 })
 
-/** A call that was let through. */
-interface Call {
-  readonly ticket: Gate.Ticket
-  readonly meter: Meter
-}
+const bySince = (one: Gate.WaitingCall, other: Gate.WaitingCall): number => one.since - other.since
 
-const limited = (
-  gate: Gate.CallGate,
-  options: RateLimitsOptions,
-  provider: Provider["Service"],
-  request: ProviderRequest
-): Stream.Stream<ProviderPart, ProviderError> =>
-  Stream.unwrap(
-    Effect.map(enter(gate, options, provider.name, request), (call) => {
-      const onLimits = (told: State.LimitsTold, now: number) => {
-        request.onLimits?.(told, now)
-        gate.hear(call.ticket, told, now)
-      }
-      return provider.stream({ ...request, onLimits }).pipe(
-        Stream.mapArray((parts) => {
-          call.meter.hear(parts)
-          return parts
-        }),
-        Stream.tapError((error) => failed(gate, options, call, error))
-      )
-    })
+/** Fails while the vendor wants to be left alone. */
+const unpaused = (gate: Gate.CallGate, provider: string) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    gate.pausedUntil <= now ? Effect.void : paused(provider, Duration.millis(gate.pausedUntil - now))
   )
 
 /** Waits for room; what is set aside then is settled when the Scope closes at the latest. */
-const enter = (gate: Gate.CallGate, options: RateLimitsOptions, provider: string, request: ProviderRequest) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const cost = estimate(request)
-      const entering = gate.enter(request.session ?? "", cost, (call, waiting) =>
-        restore(visibly(provider, call, waiting))
-      )
-      const ticket = yield* Effect.catch(entering, (none) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => noRoom(provider, none, now))
-      )
-      const call: Call = { ticket, meter: meter(cost, options.cacheIsFree) }
-      yield* Effect.addFinalizer(() => settle(gate, call))
-      return call
-    })
-  )
-
-const settle = (gate: Gate.CallGate, { meter, ticket }: Call) =>
-  Effect.map(Clock.currentTimeMillis, (now) => gate.settle(ticket, meter.used, now))
-
-/** An attempt that failed gives back at once what it did not use; the vendor's wish to be left alone concerns the whole key. */
-const failed = (gate: Gate.CallGate, options: RateLimitsOptions, call: Call, error: ProviderError) =>
-  Effect.map(Clock.currentTimeMillis, (now) => {
-    if (error.reason === "rate_limited" && error.retryAfter !== undefined) {
-      gate.pause(now + Duration.toMillis(Duration.min(error.retryAfter, options.patience)))
-    }
-    gate.settle(call.ticket, call.meter.used, now)
+const admitted = (
+  gate: Gate.CallGate,
+  options: RateLimitsOptions,
+  provider: string,
+  request: ProviderRequest,
+  wait: Wait
+) =>
+  Effect.uninterruptibleMask((restore) => {
+    const cost = estimate(request)
+    const entering = gate.enter(request.session ?? "", cost, (call, waiting) => restore(wait(call, waiting)))
+    return entering.pipe(
+      Effect.catch((none) => Effect.flatMap(Clock.currentTimeMillis, (now) => noRoom(provider, none, now))),
+      Effect.flatMap((ticket) => {
+        const pass: Pass = { gate, ticket, meter: meter(cost, options.cacheIsFree), sent: false }
+        return Effect.as(
+          Effect.addFinalizer(() => Effect.map(Clock.currentTimeMillis, (now) => settle(pass, now))),
+          pass
+        )
+      })
+    )
   })
 
-const visibly = (
-  provider: string,
-  { reason, session }: Gate.WaitingCall,
-  waiting: Effect.Effect<Gate.Ticket, Gate.NoRoom>
-) =>
-  Effect.andThen(
-    Effect.annotateLogs(Effect.logInfo("model call waits for room"), { provider, reason, session }),
-    inSpan(waiting, "RateLimits.wait", { attributes: { provider, reason } })
-  )
+const settle = ({ gate, meter, sent, ticket }: Pass, now: number): void =>
+  gate.settle(ticket, sent ? meter.used : nothing, now)
 
-const noRoom = (provider: string, { call, room }: Gate.NoRoom, now: number) => {
-  const waited = Duration.millis(now - call.since)
-  const retryAfter = Duration.millis(room.at - now)
-  const then = `there would be room in ${Duration.format(retryAfter)}, if nobody else came first`
-  const detail = `the call was given up after waiting ${Duration.format(waited)} ${waitedFor(room.obstacle ?? "queue")}; ${then}`
-  return new ProviderError({ provider, reason: "rate_limited", detail, waited, retryAfter })
-}
-
-const waitedFor = (obstacle: State.Obstacle | "queue"): string => {
-  switch (obstacle) {
-    case "requests":
-    case "inputTokens":
-    case "outputTokens":
-      return `for room under ${obstacle}PerMinute`
-    case "pause":
-      return "because the provider asked to be left alone"
-    case "queue":
-      return "for other calls to go first"
+const counted = (
+  pass: Pass,
+  options: RateLimitsOptions,
+  provider: Provider["Service"],
+  request: ProviderRequest
+): Stream.Stream<ProviderPart, ProviderError> => {
+  const onLimits = (told: State.LimitsTold, now: number) => {
+    request.onLimits?.(told, now)
+    pass.gate.hear(pass.ticket, told, now)
   }
+  return Stream.suspend(() => {
+    pass.sent = true
+    return provider.stream({ ...request, onLimits })
+  }).pipe(
+    Stream.mapArray((parts) => {
+      pass.meter.hear(parts)
+      return parts
+    }),
+    Stream.tapError((error) => failed(pass, options, error))
+  )
 }
+
+/** An attempt that failed gives back at once what it did not use; the vendor's wish to be left alone concerns the whole key. */
+const failed = (pass: Pass, options: RateLimitsOptions, error: ProviderError) =>
+  Effect.map(Clock.currentTimeMillis, (now) => {
+    if (error.reason === "rate_limited" && error.retryAfter !== undefined) {
+      pass.gate.pause(now + Duration.toMillis(Duration.min(error.retryAfter, options.patience)))
+    }
+    if (error.skipped === true) pass.sent = false
+    settle(pass, now)
+  })

@@ -11,6 +11,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Provider, ProviderPart } from "./Provider.ts"
 import { isTransient, type ProviderError } from "./ProviderError.ts"
+import { make as makeBudget, type RetryBudget } from "./RetryBudget.ts"
 
 export interface RetryPolicy {
   /** How often the provider is asked at most, the first time included. */
@@ -24,22 +25,29 @@ export interface RetryPolicy {
 /** The same provider, made patient. */
 export const withRetry = (provider: Provider["Service"], policy: RetryPolicy): Provider["Service"] => ({
   ...provider,
-  stream: (request) => retrying(provider.stream(request), policy)
+  attempts: policy.attempts,
+  stream: (request) => retrying(provider.stream(request), policy, request.budget)
 })
 
-/** Runs the stream again after a transient error, as long as it has not handed on any content. */
+/**
+ * Runs the stream again after a transient error, as long as it has not handed on any content. Where others can be asked
+ * instead, `shared` says so, and nobody is waited for who wants to be left alone for long.
+ */
 export const retrying = <R>(
   stream: Stream.Stream<ProviderPart, ProviderError, R>,
-  policy: RetryPolicy
+  policy: RetryPolicy,
+  shared?: RetryBudget
 ): Stream.Stream<ProviderPart, ProviderError, R> =>
   Stream.suspend(() => {
+    const budget = shared ?? makeBudget(policy.attempts)
+    budget.spend()
     let spoken = false
     const speak = () => {
       spoken = true
     }
     return Stream.retry(
       heldUntilContent(stream, speak),
-      schedule(policy, () => spoken)
+      schedule(policy, budget, () => spoken)
     )
   })
 
@@ -61,7 +69,7 @@ export const isContent = (part: ProviderPart): boolean => {
 }
 
 /** Announcements wait for the content they announce, so that a failed attempt leaves nothing behind. */
-const heldUntilContent = <R>(stream: Stream.Stream<ProviderPart, ProviderError, R>, speak: () => void) =>
+export const heldUntilContent = <R>(stream: Stream.Stream<ProviderPart, ProviderError, R>, speak: () => void) =>
   Stream.mapAccumArray(
     stream,
     (): ReadonlyArray<ProviderPart> | undefined => [],
@@ -73,22 +81,29 @@ const heldUntilContent = <R>(stream: Stream.Stream<ProviderPart, ProviderError, 
     }
   )
 
-const schedule = (policy: RetryPolicy, spoken: () => boolean) =>
+/** What is not waited for where somebody else can be asked: an answer of another model is better than one much later. */
+export const longWait = Duration.seconds(5)
+
+/** Who is left alone (`skipped`) is not asked before it is time, so that a wait cut short would be in vain. */
+const isWorthIt = (error: ProviderError, { cap }: RetryPolicy, { hasOthers }: RetryBudget): boolean => {
+  const wait = error.retryAfter ?? Duration.zero
+  if (hasOthers && Duration.isGreaterThan(wait, longWait)) return false
+  return isTransient(error) && !(error.skipped === true && Duration.isGreaterThan(wait, cap))
+}
+
+const schedule = (policy: RetryPolicy, budget: RetryBudget, spoken: () => boolean) =>
   Schedule.exponential(policy.base).pipe(
     Schedule.setInputType<ProviderError>(),
     Schedule.jittered,
     Schedule.modifyDelay(({ duration, input }) =>
       Effect.succeed(Duration.min(input.retryAfter ?? duration, policy.cap))
     ),
-    Schedule.while(({ attempt, input }) =>
-      Effect.succeed(attempt < policy.attempts && isTransient(input) && !spoken())
-    ),
+    Schedule.while(({ input }) => Effect.sync(() => !spoken() && isWorthIt(input, policy, budget) && budget.spend())),
     Schedule.tap(({ attempt, duration, input }) =>
       Effect.logWarning("model call retried").pipe(
         Effect.annotateLogs({
-          provider: input.provider,
+          ...input.facts,
           attempt: attempt + 1,
-          reason: input.reason,
           delay: Duration.format(duration)
         })
       )
