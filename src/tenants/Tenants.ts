@@ -12,12 +12,14 @@ import type { Directory } from "../agents/Directory.ts"
 import type { Approvals } from "../approvals/Approvals.ts"
 import type { TenantConfig } from "../config/TenantConfig.ts"
 import { TenantId } from "../domain/Ids.ts"
+import type { Providers } from "../providers/Providers.ts"
 import type { SessionStore } from "../sessions/SessionStore.ts"
 import type { Signals } from "../telemetry/Signals.ts"
+import type { Spending } from "./Spending.ts"
 import type { Tenant } from "./Tenant.ts"
 
 /** Everything that is built once for each tenant. */
-export type TenantServices = Tenant | SessionStore | Signals | Agents | Directory | Approvals
+export type TenantServices = Tenant | SessionStore | Spending | Signals | Providers | Agents | Directory | Approvals
 
 /** There is no such tenant, or the caller may not know of it. */
 export class TenantUnknown extends Schema.TaggedError<TenantUnknown>()("TenantUnknown", { tenant: TenantId }) {

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import type { Prompt } from "effect/ai"
+import { Sha256 } from "../../src/domain/Attachment.ts"
+import { partOf } from "../../src/sessions/FileParts.ts"
 import { append, type History, saidSince, silence } from "../../src/sessions/History.ts"
 import { fitting, instructionsIn, sizeOf, transcriptOf } from "../../src/sessions/Transcript.ts"
 
@@ -28,6 +30,16 @@ describe("a transcript", () => {
       { event: 1, role: "user", text: "look" },
       { event: 2, role: "assistant", text: 'I look.\n[calls exec {"command":"ls"}]' }
     ])
+  })
+
+  it("tells which files were brought, and not what is in them", () => {
+    const kept = { mediaType: "image/png" as const, bytes: 67, sha256: Sha256.make("d".repeat(64)) }
+    const files = [partOf({ ...kept, name: "dot.png" }), partOf(kept)]
+    const [line] = lines({ role: "user", content: [...files, { type: "text", text: "this?" }] })
+    assert.strictEqual(
+      line?.text,
+      "[brings the file dot.png (image/png)]\n[brings the file dddddddd (image/png)]\nthis?"
+    )
   })
 
   it("says of a tool whether it failed, and has only the ends of a long output", () => {

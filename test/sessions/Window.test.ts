@@ -109,11 +109,15 @@ describe("a restored state", () => {
   })
 
   it("is, folded on, the same as one that was folded from the beginning", () => {
-    const two = { seq: 6, turn: TurnId.make("u"), agent: main, text: "two", preceding: [] }
+    const files = [{ mediaType: "image/png" as const, url: "https://example.org/a.png" }]
+    const two = { seq: 6, turn: TurnId.make("u"), agent: main, text: "two", files, preceding: [] }
     const carried = { agent: main, waiting: [two], allowed: [], pinned: [], settings: {} }
     const first = compacted("v", 6, "one", { carried })
     const rest = [called("v", 1), replied("v", 1, "third"), ended("v"), ...turn("w", "four", "fourth")]
-    const log = [...begun, first, ...rest]
+    const shown = begun.map((event) =>
+      event.type === "MessageAccepted" && event.text === "two" ? { ...event, files } : event
+    )
+    const log = [...shown, first, ...rest]
     assert.deepStrictEqual(foldAll(restored(first), log.slice(6)), foldAll(empty, log))
   })
 })

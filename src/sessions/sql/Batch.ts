@@ -14,6 +14,7 @@ import { type Changes, detailsAfter, type MessageRow, noChanges, pairKey, plain 
 import type { StoreUnavailable } from "../StoreError.ts"
 import { chunked, padded } from "./Chunks.ts"
 import { type Connection, perform, transact, type Values, type Write } from "./Insert.ts"
+import { broughtValues, writeBrought } from "./KeptFiles.ts"
 import { decoding } from "./Rows.ts"
 import {
   detailColumns,
@@ -35,6 +36,7 @@ import {
   writeMessages,
   writeTurns
 } from "./Tables.ts"
+import { usageValues, writeUsage } from "./UsageTable.ts"
 
 /** An append with the stored form of its events, in the same order. */
 export interface EncodedAppend extends Append {
@@ -139,10 +141,12 @@ const writesOf = (changes: Changes, logs: Logs): ReadonlyArray<Write> => {
   return [
     ...writeSessions(Array.from(changes.sessions.values(), (row) => sessionValues({ ...row, log: logOf(row.id) }))),
     ...writeMessages(Array.from(changes.messages.values(), messageValues)),
+    ...writeBrought(changes.brought.map(({ file, session }) => broughtValues(logOf(session), file))),
     ...writeTurns(unended.map(({ session, turn }) => [logOf(session), turn])),
     ...turns.flatMap(({ ended, session, turn }) => (ended ? [deleteTurn(logOf(session), turn)] : [])),
     ...writeApprovals(Array.from(changes.asked.values(), approvalValues)),
-    ...Array.from(changes.settled.values(), settleApproval)
+    ...Array.from(changes.settled.values(), settleApproval),
+    ...writeUsage(Array.from(changes.usage.values(), usageValues))
   ]
 }
 

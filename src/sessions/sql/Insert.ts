@@ -11,7 +11,7 @@ import type { SqlClient, SqlConnection, SqlError } from "effect/sql"
 import { chunked } from "./Chunks.ts"
 
 /** Values of a row, or of a statement, in the order of its columns or question marks. */
-export type Values = ReadonlyArray<string | number | null>
+export type Values = ReadonlyArray<string | number | null | Uint8Array>
 
 /** A statement's text and its values. */
 export type Write = readonly [text: string, values: Values]

@@ -126,7 +126,7 @@ const approvalBreaches = (session: string, kept: ReadonlyMap<string, boolean>, t
   return found
 }
 
-/** What is kept for sessions that are not there: logs that are coming or going, and rows that nothing will remove. */
+/** What is kept for sessions that are not there, coming or going or for ever, and which files are not there. */
 export const orphans = (database: DatabaseSync): ReadonlyArray<Breach> => [
   ...database
     .prepare("SELECT log FROM orphans")
@@ -146,9 +146,27 @@ export const orphans = (database: DatabaseSync): ReadonlyArray<Breach> => [
     .prepare("SELECT log, COUNT(*) AS n FROM turns WHERE log NOT IN (SELECT log FROM sessions) GROUP BY log")
     .all()
     .map(({ log, n }) => breach("stray", "", `${String(n)} turns of log ${String(log)}`)),
+  ...fileBreaches(database),
   ...database
     .prepare(`SELECT session, COUNT(*) AS n FROM approvals
       WHERE session NOT IN (SELECT id FROM sessions) GROUP BY session`)
     .all()
     .map(({ n, session }) => breach("stray", String(session), `${String(n)} approvals`))
+]
+
+const fileBreaches = (database: DatabaseSync): ReadonlyArray<Breach> => [
+  ...database
+    .prepare("SELECT sha256 FROM files WHERE sha256 NOT IN (SELECT sha256 FROM brought)")
+    .all()
+    .map(({ sha256 }) => breach("orphan", "", `file ${String(sha256)}`)),
+  ...database
+    .prepare(`SELECT id, brought.sha256 FROM brought JOIN sessions ON sessions.log = brought.log
+      WHERE brought.sha256 NOT IN (SELECT sha256 FROM files)`)
+    .all()
+    .map(({ id, sha256 }) => breach("file", String(id), `file ${String(sha256)}`)),
+  ...database
+    .prepare(`SELECT log, COUNT(*) AS n FROM brought
+      WHERE log NOT IN (SELECT log FROM sessions) AND log NOT IN (SELECT log FROM orphans) GROUP BY log`)
+    .all()
+    .map(({ log, n }) => breach("stray", "", `${String(n)} files of log ${String(log)}`))
 ]

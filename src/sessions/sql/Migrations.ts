@@ -7,6 +7,7 @@ import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import { StoreUnavailable } from "../StoreError.ts"
 import { refuseNewer, sessionsVersion } from "./SchemaVersion.ts"
+import { createUsage } from "./UsageTable.ts"
 
 const create = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -114,10 +115,31 @@ const search = Effect.gen(function* () {
   yield* sql`INSERT INTO indexed VALUES (0)`
 })
 
+/** Bytes that messages bring, and which log names which: PostgreSQL calls bytes by another name. */
+const files = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const bytes = sql.literal(sql.onDialectOrElse({ pg: () => "BYTEA", orElse: () => "BLOB" }))
+  yield* sql`CREATE TABLE files (sha256 TEXT NOT NULL PRIMARY KEY, data ${bytes} NOT NULL)`
+  yield* sql`CREATE TABLE brought (
+    log INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    name TEXT,
+    PRIMARY KEY (log, sha256)
+  )`
+  yield* sql`CREATE INDEX brought_file ON brought (sha256)`
+})
+
 const table = "sessions_migrations"
 
 const run = Migrator.make({})({
-  loader: Migrator.fromRecord({ "1_create": create, "2_logs": logs, "3_search": search }),
+  loader: Migrator.fromRecord({
+    "1_create": create,
+    "2_logs": logs,
+    "3_search": search,
+    "4_files": files,
+    "5_usage": createUsage
+  }),
   table
 })
 

@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import * as SqlClient from "effect/sql/SqlClient"
 
 /** The number of the newest migration in `Migrations.ts`. */
-export const sessionsVersion = 3
+export const sessionsVersion = 5
 
 /** The number of the newest migration of the service's own tables (`tenants/Tokens.ts`). */
 export const tokensVersion = 1

@@ -16,12 +16,14 @@ import { SessionStore, StoreUnavailable } from "../SessionStore.ts"
 import { commitBatch, type EncodedAppend, type Heads } from "./Batch.ts"
 import { encodeBody } from "./EventBody.ts"
 import * as GroupCommit from "./GroupCommit.ts"
+import * as KeptFiles from "./KeptFiles.ts"
 import { migrate } from "./Migrations.ts"
 import { approvalReads, logReads } from "./Reads.ts"
 import { unavailable } from "./Rows.ts"
 import { indexing, search } from "./SearchIndex.ts"
 import { sessionReads } from "./SessionReads.ts"
 import * as SqliteClient from "./SqliteClient.ts"
+import { usageReads } from "./UsageTable.ts"
 import { wholeLogs } from "./WholeLogs.ts"
 
 /** The store in whatever database SqlClient is connected to; brings its tables up to date first. */
@@ -58,15 +60,19 @@ const make = Effect.gen(function* () {
   const append: Service["append"] = (session, after, events) =>
     writer.submit(() => ({ session, after, events, bodies: events.map(encodeBody) }))
   const incarnation = yield* Incarnation
-  const whole = yield* Effect.mapError(wholeLogs(sql, incarnation, heads), unavailable)
+  const { file, keep, ...files } = yield* Effect.mapError(KeptFiles.make(sql), unavailable)
+  const whole = yield* Effect.mapError(wholeLogs(sql, incarnation, heads, files), unavailable)
   yield* incarnation.fork(indexing(sql))
   return SessionStore.of({
     append,
+    file,
+    keep,
     ...whole,
     search: search(sql),
     ...logReads(sql),
     ...sessionReads(sql),
-    ...approvalReads(sql)
+    ...approvalReads(sql),
+    ...usageReads(sql)
   })
 })
 

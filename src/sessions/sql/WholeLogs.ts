@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { SqlClient } from "effect/sql"
 import type { SessionId } from "../../domain/Ids.ts"
-import { type SessionEvent, SessionSummary } from "../../domain/SessionEvent.ts"
+import { keptBy, type SessionEvent, SessionSummary } from "../../domain/SessionEvent.ts"
 import type { Incarnation } from "../../kernel/Incarnation.ts"
 import { Adoption } from "../Adoption.ts"
 import { SessionExists } from "../StoreError.ts"
@@ -19,6 +19,7 @@ import { transactUnsynced } from "./Background.ts"
 import type { Heads } from "./Batch.ts"
 import { encodeBody } from "./EventBody.ts"
 import { type Connection, perform, transact, type Values } from "./Insert.ts"
+import { broughtValues, type make as makeFiles, writeBrought } from "./KeptFiles.ts"
 import { unavailable } from "./Rows.ts"
 import { deleteEvents } from "./SearchIndex.ts"
 import { detailValues, sessionValues, writeSessions } from "./SessionTable.ts"
@@ -29,13 +30,20 @@ type Sql = SqlClient.SqlClient
 /** How many events are written in one transaction, in which no other fiber gets on, and of how many characters: some 3 ms. */
 const [piece, pieceLength] = [100, 131_072]
 
+type Files = Pick<Effect.Success<ReturnType<typeof makeFiles>>, "purge">
+
 /** How many are purged in one. */
 const purgeLimit = 50
 
 /** Starts to purge what an earlier life left. */
-export const wholeLogs = Effect.fnUntraced(function* (sql: Sql, incarnation: Incarnation["Service"], heads: Heads) {
+export const wholeLogs = Effect.fnUntraced(function* (
+  sql: Sql,
+  incarnation: Incarnation["Service"],
+  heads: Heads,
+  files: Files
+) {
   const left = yield* sql<{ readonly log: number }>`SELECT log FROM orphans ORDER BY log`
-  const purged = (log: number) => Effect.ignore(purge(sql, log), { log: "Warn" })
+  const purged = (log: number) => Effect.ignore(Effect.andThen(files.purge(log), purge(sql, log)), { log: "Warn" })
   const purging = (log: number) => incarnation.fork(purged(log))
   if (left.length > 0) yield* incarnation.fork(Effect.forEach(left, ({ log }) => purged(log), { discard: true }))
 
@@ -63,9 +71,10 @@ const adopting = Effect.fnUntraced(function* <E>(
 ) {
   const adoption = new Adoption(session)
   const rows: Array<Values> = []
+  const brought: Array<Values> = []
   let length = 0
   const flush = Effect.gen(function* () {
-    const writes = writeEvents(rows.splice(0))
+    const writes = [...writeEvents(rows.splice(0)), ...writeBrought(brought.splice(0))]
     length = 0
     yield* Effect.mapError(
       transactUnsynced(sql, (connection) => perform(connection, writes)),
@@ -79,6 +88,7 @@ const adopting = Effect.fnUntraced(function* <E>(
       const { at, seq, ...body } = event
       const text = encodeBody(body)
       rows.push([log, seq, at, event.type, text])
+      if (event.type === "MessageAccepted") brought.push(...keptBy(event).map((file) => broughtValues(log, file)))
       length += text.length
       return rows.length < piece && length < pieceLength ? Effect.void : flush
     })

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { examine, snapshot, survey } from "../../../src/sessions/sql/Inspection.ts"
 import { SessionStore } from "../../../src/sessions/SessionStore.ts"
 import type { Law } from "../../../src/upkeep/Databases.ts"
-import { accepted, asked, called, ended, session } from "../../contracts/SessionStoreEvents.ts"
+import { accepted, asked, bringing, called, dot, ended, session } from "../../contracts/SessionStoreEvents.ts"
 import { filename, storeIn } from "./Database.ts"
 
 const deep = { after: null, budget: 1_000_000, deep: true }
@@ -16,7 +16,12 @@ const lived = Effect.gen(function* () {
   const file = yield* filename
   yield* Effect.gen(function* () {
     const store = yield* SessionStore
-    yield* store.append(session("a"), 0, [accepted("t1", "x1"), called("t1", 1), ended("t1")])
+    yield* Effect.scoped(
+      Effect.andThen(
+        store.keep([dot]),
+        store.append(session("a"), 0, [bringing("t1", dot), called("t1", 1), ended("t1")])
+      )
+    )
     yield* store.append(session("b"), 0, [accepted("t2"), called("t2", 1), asked("t2", "p1")])
     yield* store.append(session("c"), 0, [accepted("t3"), ended("t3")])
   }).pipe(Effect.provide(storeIn(file)))
@@ -44,9 +49,12 @@ const faults: ReadonlyArray<readonly [Law, string, boolean]> = [
   ["unfinished", `DELETE FROM turns WHERE log = ${logOf("b")}`, false],
   ["approval", "UPDATE approvals SET id = 'p9'", true],
   ["approval", "UPDATE approvals SET settled = 'allow'", true],
+  ["file", "DELETE FROM files", true],
+  ["orphan", "INSERT INTO files VALUES ('77', x'00')", true],
   ["orphan", "INSERT INTO orphans VALUES (77)", true],
   ["stray", "INSERT INTO events (log, seq, at, type, body) VALUES (77, 1, '', '', '')", true],
   ["stray", "INSERT INTO turns VALUES (77, 't1')", true],
+  ["stray", "UPDATE brought SET log = 77", true],
   ["stray", "UPDATE approvals SET session = 'nobody'", true]
 ]
 

@@ -6,6 +6,7 @@ import { DatabaseSync } from "node:sqlite"
 import { ApprovalId } from "../../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../../src/domain/SessionEvent.ts"
 import { SessionStore } from "../../../src/sessions/SessionStore.ts"
+import { sessionsVersion } from "../../../src/sessions/sql/SchemaVersion.ts"
 import { layerSqlite } from "../../support/SqliteStore.ts"
 import { accepted, called, ended, said, session } from "../../contracts/SessionStoreEvents.ts"
 import { filename } from "./Database.ts"
@@ -102,7 +103,7 @@ describe("Migrations", () => {
       const error = yield* Effect.flip(Effect.provide(SessionStore, layerSqlite({ filename: path })))
       assert.strictEqual(
         error.message,
-        "the database is of version 9, written by a newer fiberclaw, and this one knows versions up to 3: start the newer one, or restore a backup from before it"
+        `the database is of version 9, written by a newer fiberclaw, and this one knows versions up to ${sessionsVersion}: start the newer one, or restore a backup from before it`
       )
       change("DELETE FROM sessions_migrations WHERE migration_id = 9")
       const count = Effect.flatMap(SessionStore, (store) => store.count)
