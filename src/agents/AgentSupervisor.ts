@@ -19,6 +19,8 @@ import { Providers } from "../providers/Providers.ts"
 import { Tenant } from "../tenants/Tenant.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import { Agents, AgentStopped, AgentUnknown, type Resolved, type ServingAgent } from "./Agents.ts"
+import { contextFor } from "./ContextLimits.ts"
+import * as LearnedLimits from "./LearnedLimits.ts"
 import { overheadOf } from "./ModelRequest.ts"
 import type { Judgement } from "./TurnStep.ts"
 
@@ -48,6 +50,7 @@ const make = Effect.fnUntraced(function* () {
   const tenant = yield* Tenant
   const toolbox = yield* Toolbox
   const providers = yield* Providers
+  const learned = yield* LearnedLimits.make
   const posts = new Map<AgentId, Post>()
   const registry = yield* Registry.make<ServingAgent>()
 
@@ -65,20 +68,27 @@ const make = Effect.fnUntraced(function* () {
       return receive
     }
     const tools = toolbox.definitions(definition.tools)
-    const { context, instructions, maxSteps, maxTokens } = definition
-    const overhead = overheadOf(instructions, tools)
+    const overhead = overheadOf(definition.instructions, tools)
+    const resolve = (model: string) => resolved(providers, learned, model)
+    const judging = (tool: string, input: unknown) => judge(toolbox, post, tool, input)
+    const standIns = definition.fallbacks.map(({ name, provider }) => `${provider}/${name}`)
     yield* registry.register(id, {
       id,
       definition,
       generation: tenant.generation,
       provider,
       tools,
-      resolve: (model) => resolve(providers, model),
-      policy: {
-        maxSteps,
-        maxResumes,
-        context: { ...context, maxTokens, overhead, counts: provider.count !== undefined },
-        judge: (tool, input) => judge(toolbox, post, tool, input)
+      resolve,
+      policyFor: (model, answeredBy = model) => {
+        const asked = resolve(model)
+        const others = standIns.includes(answeredBy) ? resolve(answeredBy)?.limits : undefined
+        const counts = (asked?.provider ?? provider).count !== undefined
+        const context = contextFor(definition, [asked?.limits ?? {}, others ?? {}], { overhead, counts })
+        return { maxSteps: definition.maxSteps, maxResumes, context, judge: judging }
+      },
+      learn: (model) => {
+        const asked = resolve(model)
+        return asked === undefined ? Effect.void : learned.learn(asked)
       },
       start: (effect) => start(post, own, effect)
     })
@@ -118,10 +128,16 @@ const statusOf = ({ definition, id, running, starts }: Post, up: boolean, genera
   running
 })
 
-const resolve = (providers: Providers["Service"], named: string): Resolved | undefined => {
+const resolved = (
+  providers: Providers["Service"],
+  learned: LearnedLimits.LearnedLimits,
+  named: string
+): Resolved | undefined => {
   const slash = named.indexOf("/")
   const provider = providers.find(named.slice(0, slash))
-  return slash < 1 || provider === undefined ? undefined : { provider, model: named.slice(slash + 1) }
+  if (slash < 1 || provider === undefined) return undefined
+  const target = { provider, model: named.slice(slash + 1) }
+  return { ...target, limits: learned.of(target) }
 }
 
 /** One fiber for each piece of work and nobody who waits with it, as there may be very many. */

@@ -10,7 +10,7 @@ import type { Effect, Fiber, Option } from "effect"
 import type { Tool as AiTool } from "effect/ai"
 import type { AgentConfig } from "../config/AgentConfig.ts"
 import { AgentId } from "../domain/Ids.ts"
-import type { Provider } from "../providers/Provider.ts"
+import type { ModelLimits, Provider } from "../providers/Provider.ts"
 import type { Policy } from "./TurnStep.ts"
 
 /** The tenant has no agent of this name. */
@@ -27,10 +27,11 @@ export class AgentStopped extends Schema.TaggedError<AgentStopped>()("AgentStopp
   }
 }
 
-/** A provider, and what it calls the model. */
+/** A provider, what it calls the model, and what is known by now of what that takes and gives. */
 export interface Resolved {
   readonly provider: Provider["Service"]
   readonly model: string
+  readonly limits: ModelLimits
 }
 
 /** One incarnation of an agent, ready to serve turns. */
@@ -38,11 +39,17 @@ export interface ServingAgent {
   readonly id: AgentId
   readonly definition: AgentConfig
   readonly generation: number
-  readonly policy: Policy
   readonly provider: Provider["Service"]
   readonly tools: ReadonlyArray<AiTool.Any>
   /** Who answers for a model named `provider/model`; none if the tenant has no such provider. */
   resolve(model: string): Resolved | undefined
+  /**
+   * What `decide` has to know for a turn on this model, named `provider/model`, with what is known by now of its limits.
+   * `answeredBy` made the last reply: as long as that is one who stands in, the next request has to fit it as well.
+   */
+  policyFor(model: string, answeredBy?: string): Policy
+  /** Has the limits of this model asked for unless they are known. Returns at once. */
+  learn(model: string): Effect.Effect<void>
   /**
    * Starts work in a fiber of this incarnation, which is interrupted when that ends. It is the caller's to interrupt, too,
    * and runs with all that the caller has.

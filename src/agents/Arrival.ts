@@ -5,7 +5,8 @@ import type { AgentId, TurnId } from "../domain/Ids.ts"
 import type { NewSessionEvent } from "../domain/SessionEvent.ts"
 import type { SessionState } from "../sessions/SessionLog.ts"
 import { AgentUnknown } from "./Agents.ts"
-import type { Incoming } from "./Directory.ts"
+import type { Content } from "./Bringing.ts"
+import type { Addressed } from "./Directory.ts"
 import { AgentMissing, SessionCrowded, SessionTaken } from "./DirectoryError.ts"
 
 /** The most messages that may wait in one session: each costs memory, and time with every event until it is answered. */
@@ -36,7 +37,7 @@ export const route = (state: SessionState, midTurn: AgentConfig["midTurn"], fres
 /** A message as the events that take it in, or why it cannot be taken. */
 export const arrive = (
   state: SessionState,
-  message: Incoming,
+  message: Addressed & Content,
   fresh: TurnId,
   definition: (agent: AgentId) => AgentConfig | undefined
 ): Result.Result<Arrived, AgentUnknown | AgentMissing | SessionTaken | SessionCrowded> => {
@@ -67,8 +68,8 @@ export interface Arrived {
 
 export const cancel = (turn: TurnId, reason: string): NewSessionEvent => ({ type: "CancelRequested", turn, reason })
 
-const accepted = (message: Incoming, agent: AgentId, turn: TurnId): NewSessionEvent => {
-  const { channel, externalId, preceding = [], text } = message
+const accepted = (message: Addressed & Content, agent: AgentId, turn: TurnId): NewSessionEvent => {
+  const { channel, externalId, files = [], preceding = [], text } = message
   return {
     type: "MessageAccepted",
     turn,
@@ -76,6 +77,7 @@ const accepted = (message: Incoming, agent: AgentId, turn: TurnId): NewSessionEv
     channel,
     text,
     ...(externalId === undefined ? {} : { externalId }),
+    ...(files.length === 0 ? {} : { files }),
     ...(preceding.length === 0 ? {} : { preceding })
   }
 }

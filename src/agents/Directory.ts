@@ -13,6 +13,7 @@ import type { MidTurn } from "../domain/SessionChange.ts"
 import type { SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"
 import type { SessionExists, StoreUnavailable } from "../sessions/SessionStore.ts"
 import type { AgentUnknown } from "./Agents.ts"
+import type { BroughtFile } from "./BroughtFile.ts"
 import type {
   AgentMissing,
   Draining,
@@ -27,15 +28,25 @@ import type {
   SessionUnknown
 } from "./DirectoryError.ts"
 
-/** A message on its way in. `externalId` is its sender's own id for it, unique within `channel`. */
-export interface Incoming {
+/** Where a message belongs. `externalId` is its sender's own id for it, unique within `channel`. */
+export interface Addressed {
   readonly session: SessionId
   /** Needed for a new session; must be the session's own for an old one. */
   readonly agent?: AgentId | undefined
   readonly channel: string
   readonly externalId?: string | undefined
+}
+
+/** A message that precedes the one on its way in. */
+export interface IncomingPrior extends Pick<PriorMessage, "role" | "text"> {
+  readonly files?: ReadonlyArray<BroughtFile>
+}
+
+/** A message on its way in. Its files are such as `BroughtFile.ts` finds nothing wrong with. */
+export interface Incoming extends Addressed {
   readonly text: string
-  readonly preceding?: ReadonlyArray<PriorMessage> | undefined
+  readonly files?: ReadonlyArray<BroughtFile> | undefined
+  readonly preceding?: ReadonlyArray<IncomingPrior> | undefined
 }
 
 /** Where the message is in the log; `repeated` when it had been accepted before. */

@@ -22,7 +22,8 @@ import { Tenant } from "../tenants/Tenant.ts"
 import { Agents, type AgentUnknown, type ServingAgent } from "./Agents.ts"
 import { type Arrived, arrive, cancel } from "./Arrival.ts"
 import { endWaiting } from "./Closing.ts"
-import { type Accepted, Directory, type Incoming } from "./Directory.ts"
+import { brought, type Content } from "./Bringing.ts"
+import { type Accepted, type Addressed, Directory, type Incoming } from "./Directory.ts"
 import {
   type AgentMissing,
   Draining,
@@ -64,7 +65,7 @@ const make = Effect.fnUntraced(function* () {
   const keeping = yield* SessionKeeping.make({ sessions, supervisor, telling, count })
   const copies = yield* SessionCopies.make(count)
 
-  const agentFor = (session: Session, message: Incoming) => {
+  const agentFor = (session: Session, message: Addressed) => {
     const id = message.agent ?? session.state().agent
     return id === undefined ? Effect.succeedNone : agents.current(id)
   }
@@ -83,17 +84,16 @@ const make = Effect.fnUntraced(function* () {
   }
 
   /** What was accepted before is not refused when it is sent again. */
-  const unlessRepeated = Effect.fnUntraced(function* ({ channel, externalId }: Incoming, refusal: Refusal) {
+  const unlessRepeated = Effect.fnUntraced(function* ({ channel, externalId }: Addressed, refusal: Refusal) {
     const original = externalId === undefined ? Option.none() : yield* store.accepted(channel, externalId)
     return yield* Option.isSome(original) ? original.value : refusal
   })
 
-  const accept = Effect.fn("Directory.accept")(
-    function* (message: Incoming) {
-      if (drain.refusing()) return yield* new Draining()
+  const take = Effect.fnUntraced(
+    function* (message: Addressed & Content) {
       const fresh = TurnId.make(`turn_${randomUUID().replaceAll("-", "")}`)
       const place = count.place()
-      const take =
+      const decide =
         (session: Session, agent: Option.Option<ServingAgent>) =>
         (state: SessionState, now: number): Taken => {
           const isNew = state.seq === 0
@@ -111,7 +111,7 @@ const make = Effect.fnUntraced(function* () {
       const { seq, turn } = yield* sessions
         .visit(message.session, (session) =>
           Effect.flatMap(agentFor(session, message), (agent) =>
-            place.during(telling.tell(session, take(session, agent)))
+            place.during(telling.tell(session, decide(session, agent)))
           )
         )
         .pipe(
@@ -122,6 +122,13 @@ const make = Effect.fnUntraced(function* () {
     },
     Effect.catchTag("DuplicateMessage", (original) => Effect.succeed(repeated(original)))
   )
+
+  const accept = Effect.fn("Directory.accept")(function* ({ files, preceding, text, ...addressed }: Incoming) {
+    if (drain.refusing()) return yield* new Draining()
+    const { bytes, content } = brought({ files, preceding, text })
+    const taken = take({ ...addressed, ...content })
+    return yield* bytes.length === 0 ? taken : Effect.scoped(Effect.andThen(store.keep(bytes), taken))
+  })
 
   const cancelTurn = Effect.fn("Directory.cancel")(function* (id: SessionId, reason: string) {
     if (Option.isNone(yield* store.session(id))) return yield* new SessionUnknown({ session: id })

@@ -1,18 +1,35 @@
 /** What a model is asked for an agent: its instructions, what was said, its tools; and who answers for the model. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Prompt from "effect/ai/Prompt"
 import * as Tool from "effect/ai/Tool"
-import type { ProviderRequest } from "../providers/Provider.ts"
-import { type History, messagesOf } from "../sessions/History.ts"
-import type { Resolved, ServingAgent } from "./Agents.ts"
+import type * as Arr from "effect/Array"
+import { nameOf, type Question, type Target } from "../providers/ModelCall.ts"
+import { filled } from "../sessions/FileParts.ts"
+import { messagesOf } from "../sessions/History.ts"
+import type { SessionState } from "../sessions/SessionState.ts"
+import type { ServingAgent } from "./Agents.ts"
+import type { Session } from "./Session.ts"
 
 /** Who answers for the model of a turn; for one whose provider is gone, whoever answers for the agent's own. */
-export const servedBy = (agent: ServingAgent, model: string | undefined): Resolved =>
+export const servedBy = (agent: ServingAgent, model: string | undefined): Target =>
   (model === undefined ? undefined : agent.resolve(model)) ?? {
     provider: agent.provider,
     model: agent.definition.model.name
   }
+
+/** Who answers for the model of a turn, and who stands in for it, in the order of the agent's file. */
+export const targetsOf = (agent: ServingAgent, model: string | undefined): Arr.NonEmptyReadonlyArray<Target> => {
+  const first = servedBy(agent, model)
+  const named = new Map([[nameOf(first), first]])
+  for (const { name, provider } of agent.definition.fallbacks) {
+    const target = agent.resolve(`${provider}/${name}`)
+    if (target !== undefined && !named.has(nameOf(target))) named.set(nameOf(target), target)
+  }
+  const [, ...others] = named.values()
+  return [first, ...others]
+}
 
 /** About how many characters go along with every request, beside what was said. */
 export const overheadOf = (instructions: string, tools: ReadonlyArray<Tool.Any>): number =>
@@ -28,9 +45,11 @@ export const overheadOf = (instructions: string, tools: ReadonlyArray<Tool.Any>)
 /** The most messages that are decoded in one stretch, in which no other fiber gets on: some 1 ms. */
 const stretch = 250
 
+type Asking = Pick<SessionState, "history" | "lastReply">
+
 /** The request for the next step. A message is decoded once, however many requests it is part of. */
-export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, model: string, history: History) {
-  const { instructions, maxTokens } = agent.definition
+export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, { history, lastReply }: Asking) {
+  const { effort, instructions, maxTokens, providerTools, thinking } = agent.definition
   const messages: Array<Prompt.Message> = [Prompt.makeMessage("system", { content: instructions })]
   let fresh = 0
   for (const message of messagesOf(history)) {
@@ -38,9 +57,29 @@ export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, model
     messages.push(known ?? decodeFirst(message))
     if (known === undefined && ++fresh % stretch === 0) yield* Effect.yieldNow
   }
-  const request: ProviderRequest = { model, prompt: Prompt.fromMessages(messages), tools: agent.tools, maxTokens }
-  return request
+  const question: Question = {
+    prompt: Prompt.fromMessages(messages),
+    tools: agent.tools,
+    maxTokens,
+    ...(effort === undefined ? {} : { effort }),
+    ...(thinking === undefined ? {} : { thinking }),
+    ...(providerTools.length === 0 ? {} : { providerTools }),
+    ...(lastReply === undefined ? {} : { previous: lastReply })
+  }
+  return question
 })
+
+/** The same with the files that are named in it. A store that cannot be read ends what serves the session, as any fault does. */
+export const withFiles = (session: Session, question: Question): Effect.Effect<Question> =>
+  filled(question.prompt, (sha256) =>
+    Effect.map(
+      session.file(sha256),
+      Option.map(({ data }) => data)
+    )
+  ).pipe(
+    Effect.map((prompt) => ({ ...question, prompt })),
+    Effect.orDie
+  )
 
 const decodeMessage = Schema.decodeSync(Prompt.Message)
 

@@ -11,11 +11,13 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import type { Cause } from "effect"
+import type { Sha256 } from "../domain/Attachment.ts"
 import type { SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent, SessionEvent } from "../domain/SessionEvent.ts"
 import {
   type AppendConflict,
   type DuplicateMessage,
+  type FileFound,
   SessionStore,
   type StoreUnavailable
 } from "../sessions/SessionStore.ts"
@@ -48,6 +50,8 @@ export interface Session {
   readonly ready: Effect.Effect<void, StoreUnavailable>
   /** The state after the last event on disk, once it is ready. */
   state(): SessionState
+  /** A file that one of its messages brought. */
+  file(sha256: Sha256): Effect.Effect<Option.Option<FileFound>, StoreUnavailable>
   /** How often the log turned out to have events of which nobody here knew that they had been written. */
   surprises(): number
   /** Whether a fiber serves it; changed only inside `transact` or by that fiber. */
@@ -131,6 +135,10 @@ class OpenSession implements Session {
 
   state(): SessionState {
     return this.#state
+  }
+
+  file(sha256: Sha256): Effect.Effect<Option.Option<FileFound>, StoreUnavailable> {
+    return this.#store.file(this.id, sha256)
   }
 
   surprises(): number {

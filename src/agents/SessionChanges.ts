@@ -1,6 +1,13 @@
 /** What a change of a session's name or settings, and what pinning a thing said, means for its log. Pure. */
+import { titleOf } from "../domain/Attachment.ts"
 import type { Pin } from "../domain/SessionChange.ts"
-import { type NewSessionEvent, type SessionEvent, type SessionSummary, textOf } from "../domain/SessionEvent.ts"
+import {
+  type NewSessionEvent,
+  type SessionEvent,
+  type SessionEventOf,
+  type SessionSummary,
+  textOf
+} from "../domain/SessionEvent.ts"
 import type { Change } from "./Directory.ts"
 
 /** The events that make a session what it is to be; none for what it is already. */
@@ -21,8 +28,12 @@ const differs = <A>(present: A | undefined, wanted: A | null | undefined): wante
 
 /** What an event said, as it is pinned; undefined for one in which neither a person nor the model said anything. */
 export const pinOf = (event: SessionEvent | undefined): Pin | undefined => {
-  if (event?.type === "MessageAccepted") return { event: event.seq, role: "user", text: event.text }
+  if (event?.type === "MessageAccepted") return { event: event.seq, role: "user", text: withFiles(event) }
   if (event?.type !== "ModelReplied") return undefined
   const text = textOf(event)
   return text.trim() === "" ? undefined : { event: event.seq, role: "assistant", text }
 }
+
+/** The files themselves are not pinned: what was said of them is. */
+const withFiles = ({ files = [], text }: SessionEventOf<"MessageAccepted">): string =>
+  [...(text === "" ? [] : [text]), ...files.map((file) => `[with the file ${titleOf(file)}]`)].join("\n")

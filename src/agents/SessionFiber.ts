@@ -28,7 +28,8 @@ interface Server {
   /** Whose turn it was found for; absent when nothing waited. */
   readonly serves?: AgentId | undefined
   readonly agent?: ServingAgent
-  readonly policy: Policy
+  /** As far as it depends on what the session has come to: on which model it runs, and who answered last. */
+  policyFor(state: SessionState): Policy
 }
 
 /** The log says more than this fiber has announced, so what it announces may never have begun: the next one resumes. */
@@ -100,7 +101,7 @@ const stop = (running: ReadonlyMap<string, Running>): Effect.Effect<void> =>
 
 /** The first step of a turn that begins with the last event of `state`, in a session that nobody serves. */
 export const firstStep = (session: Session, state: SessionState, agent: ServingAgent, now: number): Step => {
-  const planned = plan(state, [], agent.policy, circumstances(session, state, agent, now))
+  const planned = plan(state, [], policyIn(state, agent), circumstances(session, state, agent, now))
   return { plan: planned, called: calledAt(state.seq, planned.events) }
 }
 
@@ -143,6 +144,7 @@ const begin = Effect.fnUntraced(function* (
     })
     yield* Effect.uninterruptible(started)
   }
+  if (plan.acts.some(({ _tag }) => _tag === "CallModel")) yield* learnLimits(session.state(), agent)
 })
 
 /** The sequence number of the last `ModelCalled` of events that follow `seq`. */
@@ -162,18 +164,39 @@ const agentOf = ({ turn, waiting }: SessionState): AgentId | undefined => turn?.
 
 const serverOf = Effect.fnUntraced(function* (state: SessionState): Effect.fn.Return<Server, AgentStopped, Agents> {
   const id = agentOf(state)
-  if (id === undefined) return { policy: nobody("no message waits") }
+  if (id === undefined) return { policyFor: nobody("no message waits") }
   const agents = yield* Agents
   const agent = Option.getOrUndefined(yield* agents.current(id))
-  if (agent !== undefined) return { serves: id, agent, policy: agent.policy }
+  if (agent !== undefined) return { serves: id, agent, policyFor: (state) => policyIn(state, agent) }
   if (agents.definition(id) === undefined) {
-    return { serves: id, policy: nobody(new AgentUnknown({ agent: id }).message) }
+    return { serves: id, policyFor: nobody(new AgentUnknown({ agent: id }).message) }
   }
   if (!isGivenUp(state)) return yield* new AgentStopped({ agent: id })
-  return { serves: id, policy: nobody("the turn is cancelled") }
+  return { serves: id, policyFor: nobody("the turn is cancelled") }
 })
 
-const nobody = (message: string): Policy => ({
+const policyIn = (state: SessionState, agent: ServingAgent): Policy =>
+  agent.policyFor(modelIn(state, agent), state.answeredBy)
+
+/** The model that the running turn asks, or that one which begins now would. */
+const modelIn = ({ settings, turn }: SessionState, agent: ServingAgent): string =>
+  askedFor(agent, turn?.model ?? settings.model)
+
+/** What is asked in the background beside the model itself counts from the next step on. */
+const learnLimits = (state: SessionState, agent: ServingAgent) =>
+  Effect.forEach(
+    [modelIn(state, agent), ...(state.answeredBy === undefined ? [] : [state.answeredBy])],
+    (model) => agent.learn(model),
+    { discard: true }
+  )
+
+/** Who is really asked for this model: where nobody answers for it, or it is none, the agent's own. */
+const askedFor = ({ definition, resolve }: ServingAgent, model: string | undefined): string => {
+  const { name, provider } = definition.model
+  return model === undefined || resolve(model) === undefined ? `${provider}/${name}` : model
+}
+
+const nobody = (message: string) => (): Policy => ({
   maxSteps: 0,
   maxResumes: 0,
   hopeless: { type: "agent_unknown", message },
@@ -184,7 +207,7 @@ const next = (
   session: Session,
   state: SessionState,
   happened: ReadonlyArray<NewSessionEvent>,
-  { agent, policy, serves }: Server,
+  { agent, policyFor, serves }: Server,
   draining: boolean,
   now: number
 ): Transaction<Step> => {
@@ -193,7 +216,7 @@ const next = (
   const isServed = serves !== undefined || agentOf(state) === undefined
   const planned: Plan =
     starts && isServed
-      ? plan(state, happened, policy, circumstances(session, state, agent, now))
+      ? plan(state, happened, policyFor(state), circumstances(session, state, agent, now))
       : { events: [], acts: [], rest: starts ? "Ended" : "Rest" }
   const committed = () => {
     if (planned.rest === "Rest") session.phase = "resting"
@@ -209,9 +232,8 @@ const circumstances = (
 ): Circumstances => {
   if (agent === undefined) return { session: id, generation: 0, model: "none", patience: Duration.zero, now }
   const { definition, generation } = agent
-  const own = `${definition.model.provider}/${definition.model.name}`
-  const asks = (model: string) => (agent.resolve(model) === undefined ? own : model)
-  const model = asks(settings.model ?? own)
+  const asks = (model: string) => askedFor(agent, model)
+  const model = askedFor(agent, settings.model)
   return { session: id, generation, model, asks, patience: definition.approvals.patience, now }
 }
 

@@ -7,8 +7,6 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import * as Response from "effect/ai/Response"
 import type { SummaryRequest } from "../domain/Note.ts"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
 import type { ProviderError } from "../providers/ProviderError.ts"
@@ -21,15 +19,24 @@ import {
   withInstructions,
   withoutSummary
 } from "../sessions/Compaction.ts"
+import type { SpendLimitReached } from "../tenants/Spending.ts"
 import * as NoteChange from "../sessions/NoteChange.ts"
-import type { Resolved, ServingAgent } from "./Agents.ts"
-import { servedBy } from "./ModelRequest.ts"
+import type { ServingAgent } from "./Agents.ts"
+import { type Answer, overspent } from "./ModelAnswer.ts"
+import { targetsOf } from "./ModelRequest.ts"
 import type { Session } from "./Session.ts"
 import { changesIn, promptOf } from "./SummaryText.ts"
 import type { Act } from "./TurnPlan.ts"
 
 type CompactAct = Extract<Act, { readonly _tag: "Compact" }>
-type Usage = NonNullable<NewSessionEventOf<"Compacted">["usage"]>
+type Targets = ReturnType<typeof targetsOf>
+
+/** What was used, of whom, and what it cost if that is known. */
+interface Spent {
+  readonly usage: NonNullable<NewSessionEventOf<"Compacted">["usage"]>
+  readonly model: string
+  readonly cost?: number
+}
 
 /** How long a summary may take, with everything the provider tries again. */
 const patience = "3 minutes"
@@ -42,25 +49,25 @@ class SummaryFailed extends Schema.TaggedError<SummaryFailed>()("SummaryFailed",
 
 /** Makes the older part of the session shorter, one way or the other. */
 export const compact = Effect.fn("Summary.compact")(
-  function* (session: Session, agent: ServingAgent, act: CompactAct) {
+  function* (answer: Answer, session: Session, agent: ServingAgent, act: CompactAct) {
     const { limits, state } = act
-    const served = servedBy(agent, state.turn.model)
+    const targets = targetsOf(agent, state.turn.model)
     yield* Effect.annotateCurrentSpan({
       "gen_ai.operation.name": "chat",
-      "gen_ai.request.model": served.model,
+      "gen_ai.request.model": targets[0].model,
       "gen_ai.conversation.id": session.id
     })
-    const { note, usage } = yield* noteBy(served, session, act)
+    const { note, ...spent } = yield* noteBy(answer, targets, session, act)
     const { dropped, note: fitting } = NoteChange.fitting(note, roomForNote(state, limits))
     const detail = droppedDetail(dropped)
-    const event = summarised(state, limits, act, fitting, { usage, ...(detail === undefined ? {} : { detail }) })
+    const event = summarised(state, limits, act, fitting, { ...spent, ...(detail === undefined ? {} : { detail }) })
     return event ?? withoutSummary(state, limits, act, "the summary was no shorter than what it would have stood for")
   },
   Effect.timeoutOrElse({
     duration: patience,
     orElse: () => Effect.fail(new SummaryFailed({ reason: `the summary took longer than ${patience}` }))
   }),
-  (effect, session, _, act) =>
+  (effect, _, session, __, act) =>
     Effect.catch(effect, (error) =>
       Effect.as(
         Effect.logWarning("summary failed").pipe(
@@ -73,22 +80,26 @@ export const compact = Effect.fn("Summary.compact")(
 
 /** The next note, asked for once more where it has become too long. */
 const noteBy = Effect.fnUntraced(function* (
-  served: Resolved,
+  answer: Answer,
+  targets: Targets,
   session: Session,
   { limits, state, through }: CompactAct
 ) {
-  const first = yield* ask(served, session, limits.window, summaryRequest(state, limits, through))
+  const first = yield* ask(answer, targets, session, limits.window, summaryRequest(state, limits, through))
   const merged = NoteChange.merge(noteOf(state), first.changes)
   const room = Math.floor(roomForNote(state, limits))
-  if (NoteChange.sizeOf(merged) <= room) return { note: withInstructions(state, through, merged), usage: first.usage }
-  const second = yield* Effect.option(ask(served, session, limits.window, { note: merged, transcript: [] }, room))
-  if (Option.isNone(second)) return { note: withInstructions(state, through, merged), usage: first.usage }
+  if (NoteChange.sizeOf(merged) <= room) return { note: withInstructions(state, through, merged), ...first.spent }
+  const second = yield* Effect.option(
+    ask(answer, targets, session, limits.window, { note: merged, transcript: [] }, room)
+  )
+  if (Option.isNone(second)) return { note: withInstructions(state, through, merged), ...first.spent }
   const note = withInstructions(state, through, NoteChange.merge(merged, second.value.changes))
-  return { note, usage: together(first.usage, second.value.usage) }
+  return { note, ...together(first.spent, second.value.spent) }
 })
 
 const ask = Effect.fnUntraced(function* (
-  { model, provider }: Resolved,
+  answer: Answer,
+  targets: Targets,
   session: Session,
   window: number,
   request: SummaryRequest,
@@ -96,26 +107,25 @@ const ask = Effect.fnUntraced(function* (
 ) {
   const maxTokens = Math.max(256, Math.min(4_096, Math.floor(window / 8)))
   let text = ""
-  let finish: Response.FinishPart | undefined
-  yield* provider.stream({ model, prompt: promptOf(request, size), tools: [], maxTokens, session: session.id }).pipe(
-    Stream.runForEach((part) =>
-      Effect.sync(() => {
-        if (part.type === "text-delta") text += part.delta
-        if (part.type === "finish") finish = part
-      })
-    )
-  )
-  if (finish === undefined) return yield* new SummaryFailed({ reason: "the summary ended before it was finished" })
+  const question = { prompt: promptOf(request, size), tools: [], maxTokens, session: session.id }
+  const answered = yield* answer(targets, question, (parts) => {
+    for (const part of parts) if (part.type === "text-delta") text += part.delta
+  })
+  if (answered._tag === "Cut") return yield* answered.error
+  const { cost, model, usage } = answered
   const changes = changesIn(text)
   if (Option.isNone(changes)) return yield* new SummaryFailed({ reason: "the summary could not be understood" })
-  return { changes: changes.value, usage: encodeUsage(finish.usage) }
+  const spent: Spent = { usage, model, ...(cost === undefined ? {} : { cost }) }
+  return { changes: changes.value, spent }
 })
 
-const encodeUsage = Schema.encodeSync(Response.Usage)
-
-const together = (one: Usage, other: Usage): Usage => ({
-  inputTokens: summed(one.inputTokens, other.inputTokens),
-  outputTokens: summed(one.outputTokens, other.outputTokens)
+const together = (one: Spent, other: Spent): Spent => ({
+  model: other.model,
+  usage: {
+    inputTokens: summed(one.usage.inputTokens, other.usage.inputTokens),
+    outputTokens: summed(one.usage.outputTokens, other.usage.outputTokens)
+  },
+  ...(one.cost === undefined || other.cost === undefined ? {} : { cost: one.cost + other.cost })
 })
 
 const summed = <Counts extends Readonly<Record<string, number | undefined>>>(one: Counts, other: Counts): Counts => {
@@ -124,8 +134,9 @@ const summed = <Counts extends Readonly<Record<string, number | undefined>>>(one
 }
 
 /** Who cannot be asked for a summary cannot be asked anything: nothing is left out on that account. */
-const instead = (act: CompactAct, error: ProviderError | SummaryFailed): NewSessionEvent => {
+const instead = (act: CompactAct, error: ProviderError | SpendLimitReached | SummaryFailed): NewSessionEvent => {
   const { limits, state, turn } = act
+  if (error._tag === "SpendLimitReached") return overspent(turn, error)
   if (error._tag === "ProviderError" && refusesAnybody(error)) {
     const { message, reason } = error
     return { type: "TurnEnded", turn, outcome: "failed", failure: { type: reason, message } }

@@ -9,6 +9,10 @@ export const tell = (event: NewSessionEvent) => {
       return Effect.annotateLogs(Effect.logDebug("turn started"), { turn: event.turn, agent: event.agent })
     case "TurnResumed":
       return Effect.annotateLogs(Effect.logWarning("turn resumed"), { turn: event.turn })
+    case "ReplyCut": {
+      const { detail, reason, text, turn } = event
+      return Effect.annotateLogs(Effect.logWarning("reply broke off"), { turn, reason, detail, kept: text.length })
+    }
     case "Compacted": {
       const { after, before, detail, method, turn } = event
       const why = detail === undefined ? {} : { detail }

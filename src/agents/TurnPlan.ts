@@ -57,9 +57,12 @@ export const record = (
       const { call, outcome, output, turn } = directive
       return [{ type: "ToolReturned", turn: turn.id, step: turn.step, call, outcome, output }]
     }
+    case "GoOn":
+      return [{ type: "ReplyContinued", turn: directive.turn, cause: directive.cause }]
     case "EndTurn": {
-      const { failure, outcome, turn } = directive
-      return [{ type: "TurnEnded", turn, outcome, ...(failure === undefined ? {} : { failure }) }]
+      const { cutShort, failure, outcome, turn } = directive
+      const why = failure === undefined ? {} : { failure }
+      return [{ type: "TurnEnded", turn, outcome, ...why, ...(cutShort === undefined ? {} : { cutShort }) }]
     }
   }
 }
@@ -126,6 +129,7 @@ export const awaited = ({ compaction, turn }: SessionState, event: NewSessionEve
   if (turn === undefined || !("turn" in event) || event.turn !== turn.id) return false
   switch (event.type) {
     case "ModelReplied":
+    case "ReplyCut":
     case "ContextMeasured":
     case "ContextOverflowed":
       return turn.asking && turn.step === event.step

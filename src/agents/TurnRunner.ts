@@ -5,22 +5,25 @@
  * much for the model, or ends the turn with the provider's reason. A tool call always ends as one `ToolReturned`, and a
  * compaction as one `Compacted`, unless the provider cannot be asked at all.
  */
+import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import * as Prompt from "effect/ai/Prompt"
-import * as Response from "effect/ai/Response"
-import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
+import type { Response } from "effect/ai"
+import type { NewSessionEvent } from "../domain/SessionEvent.ts"
+import type { Question, Target } from "../providers/ModelCall.ts"
 import type { Provider, ProviderPart, ProviderRequest } from "../providers/Provider.ts"
-import { ProviderError } from "../providers/ProviderError.ts"
+import type { ProviderError } from "../providers/ProviderError.ts"
 import { Signals } from "../telemetry/Signals.ts"
 import { inSpan } from "../telemetry/Spans.ts"
+import type { SpendLimitReached } from "../tenants/Spending.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import type { ServingAgent } from "./Agents.ts"
-import { requestOf, servedBy } from "./ModelRequest.ts"
+import * as ModelAnswer from "./ModelAnswer.ts"
+import { requestOf, targetsOf, withFiles } from "./ModelRequest.ts"
 import type { Session } from "./Session.ts"
 import { compact } from "./Summary.ts"
 import { ToolRuns } from "./ToolRuns.ts"
@@ -52,45 +55,50 @@ const make = Effect.fnUntraced(function* () {
   const signals = yield* Signals
   const toolbox = yield* Toolbox
   const runs = yield* ToolRuns
+  const answer = yield* ModelAnswer.make
 
   const listen = (
     session: Session,
     act: ModelAct,
     called: number,
-    provider: Provider["Service"],
-    request: ProviderRequest
+    targets: Arr.NonEmptyReadonlyArray<Target>,
+    question: Question
   ) => {
     const parts: Array<ProviderPart> = []
-    let offset = 0
+    let said = ""
     const hear = (chunk: ReadonlyArray<ProviderPart>) => {
       parts.push(...chunk)
       const text = textOf(chunk)
       if (text === "") return
-      const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset, text }
-      offset += text.length
+      const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset: said.length, text }
+      said += text
       signals.publish({ type: "Text", session: session.id, delta })
     }
-    return provider.stream({ ...request, session: session.id }).pipe(
-      Stream.runForEachArray((chunk) => Effect.sync(() => hear(chunk))),
-      Effect.flatMap(() => replyOf(act, provider.name, parts))
+    return Effect.map(answer(targets, { ...question, session: session.id }, hear), (answered) =>
+      answered._tag === "Whole" ? replied(act, answered, parts) : cutOff(act, answered, said)
     )
   }
 
   /** What it takes to ask is let go of before the answer comes, which may take minutes. */
   const callModel = (session: Session, agent: ServingAgent, act: ModelAct, called: number) => {
-    const { history, turn } = session.state()
-    const { model, provider } = servedBy(agent, turn?.model)
+    const state = session.state()
+    const targets = targetsOf(agent, state.turn?.model)
+    const [{ model }] = targets
     const attributes = {
       "gen_ai.operation.name": "chat",
       "gen_ai.request.model": model,
       "gen_ai.conversation.id": session.id
     }
-    return measured(provider, act, requestOf(agent, model, history)).pipe(
+    const making = Effect.flatMap(requestOf(agent, state), (question) => withFiles(session, question))
+    return measured(targets[0], act, making).pipe(
       Effect.flatMap(
-        (asked): Effect.Effect<NewSessionEvent, ProviderError> =>
-          "type" in asked ? Effect.succeed(asked) : listen(session, act, called, provider, asked)
+        (asked): Effect.Effect<NewSessionEvent, ProviderError | SpendLimitReached> =>
+          "type" in asked ? Effect.succeed(asked) : listen(session, act, called, targets, asked)
       ),
-      Effect.catchTag("ProviderError", (error) => giveUp(session, act, error)),
+      Effect.catchTags({
+        ProviderError: (error) => giveUp(session, act, error),
+        SpendLimitReached: (error) => Effect.succeed(ModelAnswer.overspent(act.turn, error))
+      }),
       (effect) => inSpan(effect, "TurnRunner.callModel", { attributes })
     )
   }
@@ -123,7 +131,7 @@ const make = Effect.fnUntraced(function* () {
         case "CallModel":
           return Effect.suspend(() => callModel(session, agent, act, called))
         case "Compact":
-          return compact(session, agent, act)
+          return compact(answer, session, agent, act)
         case "RunTool":
         case "QueryTool":
           return runTool(session, agent, act)
@@ -132,15 +140,15 @@ const make = Effect.fnUntraced(function* () {
   })
 })
 
-/** The request, unless it is known to be too much. */
+/** The request, unless it is known to be too much for who is asked first. */
 const measured = Effect.fnUntraced(function* (
-  provider: Provider["Service"],
+  { model, provider }: Target,
   act: ModelAct,
-  making: Effect.Effect<ProviderRequest>
+  making: Effect.Effect<Question>
 ) {
-  const request = yield* making
-  const tokens = act.limit === undefined ? undefined : yield* count(provider, request)
-  if (tokens === undefined || act.limit === undefined || tokens < act.limit) return request
+  const question = yield* making
+  const tokens = act.limit === undefined ? undefined : yield* count(provider, { ...question, model })
+  if (tokens === undefined || act.limit === undefined || tokens < act.limit) return question
   const much: NewSessionEvent = { type: "ContextMeasured", turn: act.turn, step: act.step, tokens }
   return much
 })
@@ -148,7 +156,7 @@ const measured = Effect.fnUntraced(function* (
 const giveUp = (session: Session, act: ModelAct, error: ProviderError) =>
   Effect.as(
     Effect.logWarning("model call failed").pipe(
-      Effect.annotateLogs({ provider: error.provider, reason: error.reason, detail: error.detail }),
+      Effect.annotateLogs({ ...error.facts, advice: error.advice }),
       Effect.annotateLogs({ turn: act.turn, session: session.id })
     ),
     failed(act, error)
@@ -169,24 +177,46 @@ const textOf = (parts: ReadonlyArray<ProviderPart>) =>
   parts.reduce((text, part) => (part.type === "text-delta" ? text + part.delta : text), "")
 
 const encodeMessage = Schema.encodeSync(Prompt.AssistantMessage)
-const encodeUsage = Schema.encodeSync(Response.Usage)
 
-/** The whole reply as the log keeps it: a stream without a finish was cut, whatever it said before. */
-const replyOf = Effect.fnUntraced(function* (act: ModelAct, provider: string, parts: ReadonlyArray<ProviderPart>) {
-  const finish = parts.find((part): part is Response.FinishPart => part.type === "finish")
-  if (finish === undefined) {
-    const detail = "the model's reply ended before it was finished"
-    return yield* new ProviderError({ provider, reason: "stream_cut", detail })
-  }
-  const reply: NewSessionEventOf<"ModelReplied"> = {
+/** The whole reply as the log keeps it. */
+const replied = (act: ModelAct, whole: ModelAnswer.Whole, parts: ReadonlyArray<ProviderPart>): NewSessionEvent => {
+  const { cost, detours, finish, id, model, usage } = whole
+  const stop = stopOf(finish)
+  return {
     type: "ModelReplied",
     turn: act.turn,
     step: act.step,
     content: contentOf(parts),
     finishReason: finish.reason,
-    usage: encodeUsage(finish.usage)
+    usage,
+    model,
+    ...(detours.length === 0 ? {} : { detours }),
+    ...(id === undefined ? {} : { id }),
+    ...(cost === undefined ? {} : { cost }),
+    ...(stop === undefined ? {} : { stop })
   }
-  return reply
+}
+
+const decodeStop = Schema.decodeUnknownOption(
+  Schema.Struct({ category: Schema.optionalKey(Schema.String), explanation: Schema.optionalKey(Schema.String) })
+)
+
+/** Why the model would not go on; vendors keep that with what else they say of the end. */
+const stopOf = ({ metadata, reason }: Response.FinishPart) =>
+  reason === "content-filter"
+    ? Arr.getSomes(Object.values(metadata).map((vendor) => decodeStop(vendor))).find(
+        ({ category, explanation }) => category !== undefined || explanation !== undefined
+      )
+    : undefined
+
+/** What was said is kept where the model can go on with it; where it cannot, the step is taken again. */
+const cutOff = (act: ModelAct, { continues, error }: ModelAnswer.Cut, said: string): NewSessionEvent => ({
+  type: "ReplyCut",
+  turn: act.turn,
+  step: act.step,
+  text: continues && said.trim() !== "" ? said : "",
+  reason: error.reason,
+  detail: error.message
 })
 
 /** An empty text says nothing, and providers refuse to be sent one. */
@@ -194,9 +224,8 @@ const contentOf = (parts: ReadonlyArray<ProviderPart>) =>
   Prompt.fromResponseParts(parts).content.flatMap((message) => {
     if (message.role !== "assistant") return []
     const { content } = encodeMessage(message)
-    return typeof content === "string"
-      ? [{ type: "text" as const, text: content }]
-      : content.filter((part) => part.type !== "text" || part.text !== "")
+    const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content
+    return parts.filter((part) => part.type !== "text" || part.text !== "")
   })
 
 const failed = (act: ModelAct, { detail, message, reason }: ProviderError): NewSessionEvent =>

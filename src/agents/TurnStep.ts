@@ -65,11 +65,13 @@ export type Directive =
       readonly outcome: "refused" | "cancelled" | "unknown"
       readonly output: string
     }
+  | { readonly _tag: "GoOn"; readonly turn: TurnId; readonly cause: NewSessionEventOf<"ReplyContinued">["cause"] }
   | {
       readonly _tag: "EndTurn"
       readonly turn: TurnId
       readonly outcome: "completed" | "failed" | "cancelled"
       readonly failure?: Failure
+      readonly cutShort?: "length"
     }
 
 const texts = {
@@ -81,8 +83,16 @@ const texts = {
   denied: "A person refused this call, so it was not run.",
   cutOff: "the summary was cut off again and again",
   overflow: "the model was sent more than it takes in, also after older parts of the conversation had been left out",
+  malformed:
+    "The input of this call is not valid JSON, or was cut off by the length limit of a reply, so it was not run. " +
+    "Call again, with less input at once if there was much.",
+  wordless: "the model used up its reply before it said anything; raise the agent's maxTokens",
   tooLarge: "this turn alone is more than the model takes in"
 }
+
+/** How often in a row a reply may break off, and may be gone on with at its length limit, within one turn. */
+const mostCuts = 2
+const mostContinued = 3
 
 /** Whether the log says that the model or a tool is at work; at the start of an incarnation: was, and was cut off. */
 export const underWay = ({ turn }: SessionState): boolean =>
@@ -114,6 +124,8 @@ export const decide = (state: SessionState, policy: Policy): Directive => {
   if (turn.steering.length > 0) {
     return { _tag: "Steer", turn: turn.id, messages: turn.steering.map((message) => message.seq) }
   }
+  if (turn.broken !== undefined && turn.cuts > mostCuts) return failed(turn, turn.broken.reason, turn.broken.detail)
+  if (turn.broken?.kept) return { _tag: "GoOn", turn: turn.id, cause: "cut" }
   return turn.finished === undefined || turn.finished === "pause"
     ? decideStep({ ...state, turn }, policy)
     : decideEnd(turn, turn.finished)
@@ -145,12 +157,23 @@ const decideStep = (state: Running, { context, maxResumes, maxSteps }: Policy): 
 const decideEnd = (turn: TurnState, reason: NonNullable<TurnState["finished"]>): Directive => {
   switch (reason) {
     case "content-filter":
-      return failed(turn, "refused", "the model declined to answer")
+      return failed(turn, "refused", refusal(turn.stop))
+    case "length":
+      if (!turn.spoke) return failed(turn, "max_tokens", texts.wordless)
+      return turn.continued < mostContinued
+        ? { _tag: "GoOn", turn: turn.id, cause: "length" }
+        : { _tag: "EndTurn", turn: turn.id, outcome: "completed", cutShort: "length" }
     case "error":
       return failed(turn, "model_error", "the model ended its reply with an error")
     default:
       return { _tag: "EndTurn", turn: turn.id, outcome: "completed" }
   }
+}
+
+const refusal = (stop: TurnState["stop"]): string => {
+  const category = stop?.category === undefined ? "" : ` (${stop.category})`
+  const explanation = stop?.explanation === undefined ? "" : `: ${stop.explanation}`
+  return `the model declined to answer${category}${explanation}`
 }
 
 const decideCalls = (state: SessionState, turn: TurnState, policy: Policy): Directive => {
@@ -184,6 +207,7 @@ const decideCall = (state: SessionState, turn: TurnState, call: CallState, polic
 }
 
 const decideAsked = (state: SessionState, turn: TurnState, call: CallState, policy: Policy): Directive => {
+  if (call.malformed) return settle(turn, call, "refused", texts.malformed)
   const judgement = policy.judge(call.tool, call.input)
   return judgement._tag === "Ask" && !state.alwaysAllowed.has(callKey(call.tool, call.input))
     ? { _tag: "AskApproval", turn, call, summary: judgement.summary }

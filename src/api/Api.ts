@@ -8,9 +8,10 @@ import { OpenAiApi } from "./OpenAiApi.ts"
 import { SessionsApi } from "./SessionsApi.ts"
 import { OperationsApi, SystemApi } from "./SystemApi.ts"
 import { TenantsApi } from "./TenantsApi.ts"
+import { UsageApi } from "./UsageApi.ts"
 
 export class Api extends HttpApi.make("fiberclaw")
-  .add(SystemApi, OperationsApi, TenantsApi, SessionsApi, BackupsApi, OpenAiApi)
+  .add(SystemApi, OperationsApi, TenantsApi, SessionsApi, UsageApi, BackupsApi, OpenAiApi)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotateMerge(
     OpenApi.annotations({

@@ -15,6 +15,7 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as ProblemDetails from "effect/http/ProblemDetails"
+import { fileRoom } from "./MessageFiles.ts"
 import { mostImportBytes } from "./SessionSchemas.ts"
 
 export interface GuardOptions {
@@ -36,6 +37,7 @@ const titles: Record<number, string> = {
   408: "Request Timeout",
   413: "Content Too Large",
   415: "Unsupported Media Type",
+  422: "Unprocessable Content",
   500: "Internal Server Error",
   503: "Service Unavailable"
 }
@@ -90,18 +92,22 @@ export const isCrossSite = (method: string, headers: Headers): boolean => {
 const isImport = (method: string, url: string): boolean =>
   method === "POST" && /^\/api\/v1\/tenants\/[^/?]+\/sessions\/[^/?]+\/import(\?|$)/.test(url)
 
-const refusal = (
-  method: string,
-  url: string,
-  headers: Headers,
-  { hosts, maxBodyBytes }: GuardOptions
-): Refusal | undefined => {
-  if (!isOurHost(headers["host"], hosts)) {
+/** A message may bring files. */
+const isMessage = (method: string, url: string): boolean =>
+  method === "POST" &&
+  /^(\/api\/v1\/tenants\/[^/?]+\/sessions\/[^/?]+\/messages|\/v1\/chat\/completions)(\?|$)/.test(url)
+
+/** The most bytes that are held in memory of a body. */
+const mostHeld = (method: string, url: string, { maxBodyBytes }: GuardOptions): number =>
+  isMessage(method, url) ? maxBodyBytes + fileRoom : maxBodyBytes
+
+const refusal = (method: string, url: string, headers: Headers, options: GuardOptions): Refusal | undefined => {
+  if (!isOurHost(headers["host"], options.hosts)) {
     return { status: 403, detail: `this service does not answer to the host ${headers["host"] ?? "(none)"}` }
   }
   if (isCrossSite(method, headers)) return { status: 403, detail: "requests from pages of other sites are refused" }
   const length = Number(headers["content-length"] ?? 0)
-  const most = isImport(method, url) ? mostImportBytes : maxBodyBytes
+  const most = isImport(method, url) ? mostImportBytes : mostHeld(method, url, options)
   return length > most
     ? { status: 413, detail: `the request body has ${length} bytes, and at most ${most} are taken` }
     : undefined
@@ -112,14 +118,13 @@ export const guard = <E, R>(
   app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
   options: GuardOptions
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R | HttpServerRequest.HttpServerRequest> => {
-  const answered = app.pipe(
-    Effect.catchCause(answerCause),
-    Effect.map(explained),
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(options.maxBodyBytes))
-  )
+  const answered = app.pipe(Effect.catchCause(answerCause), Effect.map(explained))
   return Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ headers, method, url }) => {
     const refused = refusal(method, url, headers, options)
-    return refused === undefined ? answered : Effect.succeed(problem(refused.status, refused.detail))
+    const most = ByteSize.bytes(mostHeld(method, url, options))
+    return refused === undefined
+      ? Effect.provideService(answered, HttpIncomingMessage.MaxBodySize, most)
+      : Effect.succeed(problem(refused.status, refused.detail))
   })
 }
 

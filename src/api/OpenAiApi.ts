@@ -8,13 +8,21 @@ import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Authorization } from "./Access.ts"
-import { BadRequest, Conflict, LimitReached, tenantProblems } from "./Problems.ts"
+import { BadRequest, Conflict, LimitReached, TooLarge, tenantProblems, Unprocessable } from "./Problems.ts"
+import { FileName } from "./SessionSchemas.ts"
 
-/** Content is a text, or parts of which the texts count. Parts that are not text are refused, never dropped. */
-export const ChatContent = Schema.Union([
-  Schema.String,
-  Schema.Array(Schema.Struct({ type: Schema.Literal("text"), text: Schema.String }))
-])
+const TextPart = Schema.Struct({ type: Schema.tag("text"), text: Schema.String })
+
+const ImagePart = Schema.Struct({ type: Schema.tag("image_url"), image_url: Schema.Struct({ url: Schema.String }) })
+
+/** A file by its data; `file_id` names one that is kept elsewhere, and is refused. */
+const FilePart = Schema.Struct({
+  type: Schema.tag("file"),
+  file: Schema.Struct({ file_data: Schema.optionalKey(Schema.String), filename: Schema.optionalKey(FileName) })
+})
+
+/** Content is a text, or parts of it with pictures and files between. Parts of other types are refused, never dropped. */
+export const ChatContent = Schema.Union([Schema.String, Schema.Array(Schema.Union([TextPart, ImagePart, FilePart]))])
 
 const ChatMessage = Schema.Struct({
   role: Schema.Literals(["system", "developer", "user", "assistant"]),
@@ -58,7 +66,7 @@ export class OpenAiApi extends HttpApiGroup.make("openai")
       },
       payload: ChatRequest,
       success: Schema.Json,
-      error: [...tenantProblems, BadRequest, Conflict, LimitReached]
+      error: [...tenantProblems, BadRequest, Conflict, LimitReached, TooLarge, Unprocessable]
     })
   )
   .middleware(Authorization)

@@ -1,42 +1,36 @@
 /** Between a turn's events and the shapes of OpenAI's chat completions. Pure. */
-import type { PriorMessage } from "../domain/PriorMessage.ts"
 import { type SessionEvent, type SessionEventOf, textOf } from "../domain/SessionEvent.ts"
-import type { ChatContent, ChatRequest } from "./OpenAiApi.ts"
-
-const contentText = (content: typeof ChatContent.Type): string =>
-  typeof content === "string" ? content : content.map((part) => part.text).join("")
-
-/** The messages as a session takes them in: the last one, which is the user's, and those before it. */
-export const messagesOf = (
-  messages: ChatRequest["messages"]
-): { readonly text: string; readonly preceding: ReadonlyArray<PriorMessage> } | undefined => {
-  const last = messages.at(-1)
-  if (last?.role !== "user") return undefined
-  const preceding = messages.slice(0, -1).map(({ content, role }) => ({
-    role: role === "developer" ? ("system" as const) : role,
-    text: contentText(content)
-  }))
-  return { text: contentText(last.content), preceding }
-}
 
 /** What a turn has come to so far, for the client that waits for it. */
 export interface Outcome {
   readonly text: string
+  /** Whether the next reply goes on in the middle of this text. */
+  readonly goesOn: boolean
   readonly finish: "stop" | "length" | "content_filter"
   readonly promptTokens: number
   readonly completionTokens: number
   readonly ended?: SessionEventOf<"TurnEnded">
 }
 
-export const nothingYet: Outcome = { text: "", finish: "stop", promptTokens: 0, completionTokens: 0 }
+export const nothingYet: Outcome = { text: "", goesOn: false, finish: "stop", promptTokens: 0, completionTokens: 0 }
 
-/** Adds one event of the turn. The text is what the model said in all its replies, a blank line between two. */
+/** What stands between the text so far and the next reply. */
+export const gapAfter = ({ goesOn, text }: Outcome): string => (goesOn || text === "" ? "" : "\n\n")
+
+/**
+ * Adds one event of the turn. The text is what the model said in all its replies, a blank line between two; one that was
+ * cut off and the next are one.
+ */
 export const gather = (outcome: Outcome, event: SessionEvent): Outcome => {
   if (event.type === "TurnEnded") return { ...outcome, ended: event }
-  if (event.type !== "ModelReplied") return outcome
+  if (event.type === "ReplyContinued") return { ...outcome, goesOn: true }
+  if (event.type !== "ModelReplied" && event.type !== "ReplyCut") return outcome
   const said = textOf(event)
+  const text = said === "" ? outcome.text : `${outcome.text}${gapAfter(outcome)}${said}`
+  if (event.type === "ReplyCut") return { ...outcome, text }
   return {
-    text: [outcome.text, said].filter((part) => part !== "").join("\n\n"),
+    text,
+    goesOn: false,
     finish: finishOf(event.finishReason),
     promptTokens: outcome.promptTokens + (event.usage.inputTokens.total ?? 0),
     completionTokens: outcome.completionTokens + (event.usage.outputTokens.total ?? 0)

@@ -21,7 +21,8 @@ import { CurrentCaller, inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
 import { eventStream } from "./EventStreams.ts"
 import type { ChatRequest } from "./OpenAiApi.ts"
-import { type Answering, completion, failure, gather, messagesOf, nothingYet, refusalOf } from "./OpenAiCodec.ts"
+import { type Answering, completion, failure, gather, nothingYet, refusalOf } from "./OpenAiCodec.ts"
+import { messagesOf } from "./OpenAiMessages.ts"
 import { type Answer, answerFrames } from "./OpenAiStream.ts"
 import { BadRequest, NotFound } from "./Problems.ts"
 import { untilClosing } from "./SessionFollowing.ts"
@@ -64,19 +65,14 @@ const sessionOf = Effect.fnUntraced(function* ({ headers, payload }: ChatInput) 
 const chat = Effect.fnUntraced(function* (input: ChatInput) {
   const { headers, payload } = input
   const target = yield* targetOf(payload.model)
-  const messages = messagesOf(payload.messages)
-  if (messages === undefined || messages.text === "") {
-    return yield* new BadRequest({ detail: "messages: the last one must be the user's, and say something" })
-  }
+  const said = yield* messagesOf(payload.messages, headers["x-session-id"] !== undefined)
   const session = yield* sessionOf(input)
-  const continued = headers["x-session-id"] !== undefined
   const incoming: Incoming = {
     session,
     agent: target.agent,
     channel: `openai:${session}`,
     externalId: headers["idempotency-key"],
-    text: messages.text,
-    preceding: continued ? [] : messages.preceding
+    ...said
   }
   return yield* inTenant(target.tenant, "user", answer(incoming, payload))
 })

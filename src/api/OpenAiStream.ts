@@ -10,6 +10,7 @@ import {
   type Answering,
   chunk,
   failure,
+  gapAfter,
   gather,
   nothingYet,
   type Outcome,
@@ -47,15 +48,16 @@ const step = (
   event: SessionEvent | TextDelta
 ): readonly [Progress, ReadonlyArray<Frame>] => {
   const said = (content: string) => frame(chunk(answering, { content }))
-  const gap = sent === "" && outcome.text !== "" ? "\n\n" : ""
+  const gap = sent === "" ? gapAfter(outcome) : ""
   if (event.type === "TextDelta") {
     return event.offset === sent.length
       ? [{ outcome, sent: sent + event.text }, [said(gap + event.text)]]
       : [{ outcome, sent }, []]
   }
-  if (event.type === "TurnResumed") return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
+  const superseded = event.type === "TurnResumed" || (event.type === "ReplyCut" && event.text === "")
+  if (superseded) return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
   const gathered = gather(outcome, event)
-  if (event.type === "ModelReplied") {
+  if (event.type === "ModelReplied" || event.type === "ReplyCut") {
     const rest = unseen(textOf(event), sent, "\n\n")
     return [{ outcome: gathered, sent: "" }, rest === "" ? [] : [said(gap + rest)]]
   }

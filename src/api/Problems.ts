@@ -33,6 +33,18 @@ export class Conflict extends HttpApiError.Problem<Conflict>()("Conflict", {
   title: "Conflict"
 }) {}
 
+export class TooLarge extends HttpApiError.Problem<TooLarge>()("TooLarge", {
+  type: blank,
+  status: 413,
+  title: "Content Too Large"
+}) {}
+
+export class Unprocessable extends HttpApiError.Problem<Unprocessable>()("Unprocessable", {
+  type: blank,
+  status: 422,
+  title: "Unprocessable Content"
+}) {}
+
 export class LimitReached extends HttpApiError.Problem<LimitReached>()("LimitReached", {
   type: blank,
   status: 429,

@@ -15,10 +15,19 @@ import { SessionHandlers } from "./SessionHandlers.ts"
 import { OperationsHandlers, SystemHandlers } from "./SystemHandlers.ts"
 import { TenantHandlers } from "./TenantHandlers.ts"
 import * as Turnstile from "./Turnstile.ts"
+import { UsageHandlers } from "./UsageHandlers.ts"
 import * as Validation from "./Validation.ts"
 
 const routes = Layer.mergeAll(HttpApiBuilder.layer(Api), Description.layer).pipe(
-  Layer.provide([SystemHandlers, OperationsHandlers, TenantHandlers, SessionHandlers, BackupsHandlers, OpenAiHandlers]),
+  Layer.provide([
+    SystemHandlers,
+    OperationsHandlers,
+    TenantHandlers,
+    SessionHandlers,
+    UsageHandlers,
+    BackupsHandlers,
+    OpenAiHandlers
+  ]),
   Layer.provide(Validation.layer),
   Layer.provide(Authorization.layer)
 )

@@ -6,8 +6,10 @@ import { type Accepted, Directory, type Incoming } from "../agents/Directory.ts"
 import { inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
 import type { BadRequest, Conflict, LimitReached, NotFound, Unavailable } from "./Problems.ts"
+import { bounded, filesIn } from "./MessageFiles.ts"
 import { exported, imported } from "./SessionFiles.ts"
 import { followed, positionOf } from "./SessionFollowing.ts"
+import { sentFile } from "./SentFiles.ts"
 import { eventsPage, find, searchPage, sessionsPage } from "./SessionPages.ts"
 import { ofChange, ofFork, ofMessage, ofPin, ofPresent } from "./SessionProblems.ts"
 
@@ -30,15 +32,17 @@ export const SessionHandlers = HttpApiBuilder.group(Api, "sessions", (handlers) 
         ? yield* inTenant(params.tenant, "viewer", followed(params.session, after))
         : yield* inTenant(params.tenant, "viewer", eventsPage(params.session, after, query.limit ?? 10_000))
     }),
-    say: ({ params, payload }) =>
-      inTenant(
-        params.tenant,
-        "user",
-        Effect.map(
-          accept({ session: params.session, channel: `api:${params.session}`, ...payload }),
-          ({ seq, session, turn }) => ({ session, turn, seq })
-        )
-      ),
+    say: Effect.fnUntraced(function* ({ params: { session, tenant }, payload: { files = [], ...payload } }) {
+      yield* bounded({
+        ...payload,
+        ...(files.length === 0 ? {} : { files: files.map((file) => ({ ...file, data: "" })) })
+      })
+      const brought = yield* filesIn(files)
+      const message = { session, channel: `api:${session}`, ...payload, files: brought }
+      const { seq, turn } = yield* inTenant(tenant, "user", accept(message))
+      return { session, turn, seq }
+    }),
+    file: ({ params }) => inTenant(params.tenant, "viewer", sentFile(params.session, params.sha256)),
     cancel: ({ params: { session, tenant } }) =>
       inTenant(
         tenant,

@@ -1,5 +1,6 @@
 /**
- * A session as a file: JSON Lines, first a header, then every event of its log exactly as the events API shows it.
+ * A session as a file: JSON Lines, first a header, then every event of its log exactly as the events API shows it, and in
+ * front of those that name files the bytes of these.
  *
  * What is read from outside is checked line by line, and a fault names its line, its field and what was expected there.
  */
@@ -10,6 +11,8 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { hashOf } from "../agents/Bringing.ts"
+import { type FileBytes, Sha256 } from "../domain/Attachment.ts"
 import { AgentId, SessionId } from "../domain/Ids.ts"
 import { SessionSettings } from "../domain/SessionChange.ts"
 import { SessionEvent, type SessionSummary } from "../domain/SessionEvent.ts"
@@ -42,6 +45,12 @@ export const inOrder = ({ at, seq, ...event }: SessionEvent) => ({ seq, at, ...e
 
 export const eventLine = (event: SessionEvent): string => `${JSON.stringify(inOrder(event))}\n`
 
+/** The bytes of a file, in front of the first event that names it. */
+const FileLine = Schema.Struct({ file: Sha256, data: Schema.String })
+
+export const fileLine = ({ data, sha256 }: FileBytes): string =>
+  `${JSON.stringify({ file: sha256, data: Buffer.from(data).toString("base64") } satisfies typeof FileLine.Type)}\n`
+
 /** A line of the file that cannot be taken in, and why. Lines count from 1. */
 export class LineInvalid extends Schema.TaggedError<LineInvalid>()("LineInvalid", {
   line: Schema.Int,
@@ -62,10 +71,14 @@ export interface SessionFile<E> {
 /** The longest line, in bytes: many times what the largest message or reply comes to. */
 const longestLine = 8 * 1024 * 1024
 
-/** Reads a file as it comes; the log can be read once, while the Scope is open. `agent` takes the place of its own. */
-export const parse = Effect.fnUntraced(function* <E, R>(
+/**
+ * Reads a file as it comes; the log can be read once, while the Scope is open. `agent` takes the place of its own, and `keep`
+ * is given the bytes of each file in front of the events that name it.
+ */
+export const parse = Effect.fnUntraced(function* <E, R, E2, R2>(
   body: Stream.Stream<Uint8Array, E, R>,
-  agent: AgentId | undefined
+  agent: AgentId | undefined,
+  keep: (file: FileBytes) => Effect.Effect<void, E2, R2>
 ) {
   const [first, rest] = yield* Stream.peel(linesOf(body), Sink.head<Line>())
   if (Option.isNone(first)) return yield* new LineInvalid({ line: 1, detail: "Expected a header, got nothing" })
@@ -75,10 +88,12 @@ export const parse = Effect.fnUntraced(function* <E, R>(
     Stream.mapAccumEffect(
       () => 1,
       (seq, line) =>
-        Effect.map(
-          Effect.fromResult(eventOf(line, seq, header.agent)),
-          (event) => [seq + 1, [of(event, owner)]] as const
-        )
+        isFileLine.test(line.text)
+          ? Effect.as(Effect.flatMap(Effect.fromResult(fileOn(line)), keep), [seq, []] as const)
+          : Effect.map(
+              Effect.fromResult(eventOf(line, seq, header.agent)),
+              (event) => [seq + 1, [of(event, owner)]] as const
+            )
     ),
     Stream.orElseIfEmpty(() => Stream.fail(new LineInvalid({ line: 2, detail: "Expected an event, got nothing" })))
   )
@@ -175,11 +190,31 @@ const isTooDeep = (text: string): boolean => {
   return depth > deepest
 }
 
+const tooDeep = ({ number }: Line): Result.Result<never, LineInvalid> =>
+  Result.fail(new LineInvalid({ line: number, detail: `Expected at most ${deepest} levels` }))
+
+/** No event has a field of one of these names. */
+const isFileLine = /^\s*\{\s*"(file|data)"/
+
+const parseFile = Schema.decodeUnknownResult(Schema.fromJsonString(FileLine))
+
+/** Base64 has no brackets: that a long line is flat is found out fast. */
+const isNested = (text: string): boolean => text.includes("[") || text.lastIndexOf("{") > text.indexOf("{")
+
+/** The file on a line, whose bytes have to be those it is named after. */
+const fileOn = (line: Line): Result.Result<FileBytes, LineInvalid> => {
+  if (isNested(line.text) && isTooDeep(line.text)) return tooDeep(line)
+  return Result.flatMap(Result.mapError(parseFile(line.text), invalid(line)), ({ data, file }) => {
+    const bytes = Buffer.from(data, "base64")
+    return hashOf(bytes) === file
+      ? Result.succeed({ sha256: file, data: bytes })
+      : Result.fail(new LineInvalid({ line: line.number, detail: `data: Expected the bytes with the SHA-256 ${file}` }))
+  })
+}
+
 /** The event on a line, which has to be the one at `seq` of a session with `agent`. */
 const eventOf = (line: Line, seq: number, agent: AgentId): Result.Result<SessionEvent, LineInvalid> => {
-  if (isTooDeep(line.text)) {
-    return Result.fail(new LineInvalid({ line: line.number, detail: `Expected at most ${deepest} levels` }))
-  }
+  if (isTooDeep(line.text)) return tooDeep(line)
   const parsed = Result.mapError(parseEvent(line.text), misread(line))
   if (Result.isFailure(parsed)) return parsed
   const detail = unfit(parsed.success, seq, agent)

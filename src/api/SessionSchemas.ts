@@ -14,11 +14,36 @@ export const wellFormed = Schema.makeFilter(
   (text: string) => text.isWellFormed() || "Expected text without half characters"
 )
 
+const readable = Schema.isPattern(/^[^\p{Cc}\p{Zl}\p{Zp}]*[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$/u, {
+  message: "Expected a name in one line"
+})
+
+/** The name people see: one line. */
+export const SessionName = Schema.NonEmptyString.check(Schema.isMaxLength(200), wellFormed, readable)
+
+/** What a file is called: one line, and nothing else is made of it. */
+export const FileName = Schema.NonEmptyString.check(Schema.isMaxLength(255), wellFormed, readable)
+
+/** A file with a message, its bytes in base64. What may be brought is for `MessageFiles.ts` to say, with the reason. */
+const NewFile = Schema.Struct({
+  name: Schema.optionalKey(FileName),
+  mediaType: Schema.String,
+  data: Schema.String
+}).annotate({ identifier: "NewFile" })
+
+const sayingSomething = Schema.makeFilter(
+  ({ files = [], text }: { readonly text: string; readonly files?: ReadonlyArray<unknown> }) =>
+    text !== "" || files.length > 0 || { path: ["text"], issue: "Expected something said, or files" }
+)
+
 export const NewMessage = Schema.Struct({
   agent: Schema.optionalKey(AgentId),
-  text: Schema.NonEmptyString,
+  text: Schema.String,
+  files: Schema.optionalKey(Schema.Array(NewFile)),
   externalId: Schema.optionalKey(Schema.NonEmptyString.check(Schema.isMaxLength(255), wellFormed))
-}).annotate({ identifier: "NewMessage" })
+})
+  .check(sayingSomething)
+  .annotate({ identifier: "NewMessage" })
 
 export const AcceptedMessage = Schema.Struct({ session: SessionId, turn: TurnId, seq: Schema.Int })
   .annotate({ identifier: "AcceptedMessage" })
@@ -33,13 +58,6 @@ export const FollowedEvent = Schema.Struct({
   event: Schema.String,
   data: Schema.fromJsonString(Schema.Union([SessionEvent, TextDelta]))
 })
-
-const readable = Schema.isPattern(/^[^\p{Cc}\p{Zl}\p{Zp}]*[^\s\p{Cc}][^\p{Cc}\p{Zl}\p{Zp}]*$/u, {
-  message: "Expected a name in one line"
-})
-
-/** The name people see: one line. */
-export const SessionName = Schema.NonEmptyString.check(Schema.isMaxLength(200), wellFormed, readable)
 
 export const SessionChange = Schema.Struct({
   name: Schema.optionalKey(Schema.NullOr(SessionName)),

@@ -7,10 +7,12 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as OpenApi from "effect/http-api/OpenApi"
+import { mostFileBytes, mostFiles, mostMessageBytes } from "../agents/BroughtFile.ts"
+import { MediaType, Sha256 } from "../domain/Attachment.ts"
 import { AgentId, SessionId, TenantId, TurnId } from "../domain/Ids.ts"
 import { SessionEvent, SessionSummary } from "../domain/SessionEvent.ts"
 import { Authorization } from "./Access.ts"
-import { BadRequest, Conflict, LimitReached, tenantProblems } from "./Problems.ts"
+import { BadRequest, Conflict, LimitReached, TooLarge, tenantProblems, Unprocessable } from "./Problems.ts"
 import {
   AcceptedMessage,
   FollowedEvent,
@@ -86,8 +88,17 @@ export class SessionsApi extends HttpApiGroup.make("sessions")
       params: inSession,
       payload: NewMessage,
       success: AcceptedMessage,
-      error: [...tenantProblems, BadRequest, Conflict, LimitReached]
-    }),
+      error: [...tenantProblems, BadRequest, Conflict, LimitReached, TooLarge, Unprocessable]
+    }).annotate(
+      OpenApi.Description,
+      `Takes a message in. It may bring up to ${mostFiles} files, each of at most ${mostFileBytes} bytes and all of at most ` +
+        `${mostMessageBytes}, of the types ${MediaType.literals.join(", ")}.`
+    ),
+    HttpApiEndpoint.get("file", "/:session/files/:sha256", {
+      params: { ...inSession, sha256: Sha256 },
+      success: HttpApiSchema.StreamUint8Array({ contentType: "application/octet-stream" }),
+      error: tenantProblems
+    }).annotate(OpenApi.Description, "A file that a message of this session brought, of the type it came with."),
     HttpApiEndpoint.post("cancel", "/:session/cancel", {
       params: inSession,
       success: Schema.Struct({ cancelled: Schema.NullOr(TurnId) }),

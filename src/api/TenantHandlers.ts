@@ -8,10 +8,12 @@ import { Approvals } from "../approvals/Approvals.ts"
 import { reaches } from "../domain/Access.ts"
 import type { TenantId } from "../domain/Ids.ts"
 import { SessionStore } from "../sessions/SessionStore.ts"
+import { Spending } from "../tenants/Spending.ts"
 import { Tenants, type TenantStatus } from "../tenants/Tenants.ts"
 import { CurrentCaller, inTenant } from "./Access.ts"
 import { Api } from "./Api.ts"
 import { Conflict, NotFound, unavailable } from "./Problems.ts"
+import { providerViews } from "./ProviderView.ts"
 import type { AgentView, TenantView } from "./TenantsApi.ts"
 
 const agentView = ({ definition, ...agent }: AgentStatus): AgentView => ({
@@ -35,14 +37,16 @@ const use = Effect.gen(function* () {
   const agents = yield* Agents.use((service) => service.all)
   const sessions = yield* SessionStore.use((store) => store.count)
   const activeSessions = yield* Directory.use((directory) => directory.active)
-  return { agents: agents.length, sessions, activeSessions }
+  const today = yield* Spending.use((spending) => spending.today)
+  const providers = yield* providerViews
+  return { use: { agents: agents.length, sessions, activeSessions }, today, providers }
 })
 
 /** A tenant that is not up is shown without its use. */
 const tenantView = Effect.fnUntraced(function* ({ config, generation, id, state }: TenantStatus) {
   const view: TenantView = { id, name: config.name, state, generation, limits: config.limits }
   return yield* inTenant(id, "viewer", use).pipe(
-    Effect.map((current): TenantView => ({ ...view, use: current })),
+    Effect.map((current): TenantView => ({ ...view, ...current })),
     Effect.catch(() => Effect.succeed(view))
   )
 })

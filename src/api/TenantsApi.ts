@@ -3,9 +3,18 @@ import * as Schema from "effect/Schema"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import { Verdict } from "../domain/Approval.ts"
+import { Day } from "../domain/Day.ts"
 import { AgentId, ApprovalId, SessionId, TenantId } from "../domain/Ids.ts"
 import { Authorization } from "./Access.ts"
 import { Conflict, NotFound, tenantProblems } from "./Problems.ts"
+import { ProviderView } from "./ProviderView.ts"
+
+const Standing = Schema.Struct({
+  used: Schema.Number,
+  reserved: Schema.Number,
+  limit: Schema.Number,
+  left: Schema.Number
+}).annotate({ identifier: "Standing" })
 
 const TenantView = Schema.Struct({
   id: TenantId,
@@ -19,7 +28,11 @@ const TenantView = Schema.Struct({
     tokensPerDay: Schema.Int,
     costPerDayUsd: Schema.Number
   }),
-  use: Schema.optionalKey(Schema.Struct({ agents: Schema.Int, sessions: Schema.Int, activeSessions: Schema.Int }))
+  use: Schema.optionalKey(Schema.Struct({ agents: Schema.Int, sessions: Schema.Int, activeSessions: Schema.Int })),
+  /** How the daily limits stand, in UTC; `reserved` is what calls under way may still take. */
+  today: Schema.optionalKey(Schema.Struct({ day: Day, tokens: Standing, costUsd: Standing })),
+  /** Which keys are left alone with which models, and which calls wait for room. */
+  providers: Schema.optionalKey(Schema.Array(ProviderView))
 }).annotate({ identifier: "Tenant" })
 export type TenantView = typeof TenantView.Type
 

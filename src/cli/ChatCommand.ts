@@ -23,6 +23,12 @@ const flags = {
       Flag.withDescription("A session to open or to go on with (default: a new one)")
     )
   ),
+  file: Flag.atLeast(
+    Flag.File("file").pipe(
+      Flag.withDescription("A picture, a PDF or a text to send along with the first message; may be given again")
+    ),
+    0
+  ),
   json: jsonFlag
 }
 
@@ -35,6 +41,7 @@ export const chat = Command.make("chat", flags, (given) =>
   Command.withDescription("Talks to an agent of a running service in the terminal"),
   Command.withExamples([
     { command: "fiberclaw chat", description: "A new session with default/main" },
-    { command: "fiberclaw chat --agent main --session notes", description: "Go on with the session notes" }
+    { command: "fiberclaw chat --agent main --session notes", description: "Go on with the session notes" },
+    { command: "fiberclaw chat --file photo.png", description: "Show the model a picture" }
   ])
 )

@@ -15,6 +15,7 @@ import type { Verdict } from "../domain/Approval.ts"
 import type { AgentId, ApprovalId, SessionId, TenantId, TurnId } from "../domain/Ids.ts"
 import type { SessionEvent, SessionEventOf } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
+import type { EncodedFile } from "./BringingFiles.ts"
 import type { Client } from "./Client.ts"
 import { Failed, fail, say } from "./Output.ts"
 import { type Shown, show, type Style } from "./Transcript.ts"
@@ -53,8 +54,14 @@ export const cancel = ({ client, params }: Talk) =>
     Effect.catch((error) => say(`! ${error.message}`))
   )
 
-/** Says something and shows what comes of it, until every turn it became part of has ended. */
-export const speak = Effect.fnUntraced(function* (talk: Talk, text: string) {
+/** What is said, and what goes along with it. */
+interface Saying {
+  readonly text: string
+  readonly files: ReadonlyArray<EncodedFile>
+}
+
+/** Says something and shows what comes of it, until every turn it became part of has ended; false if it was not taken. */
+export const speak = Effect.fnUntraced(function* (talk: Talk, saying: Saying) {
   const speaking: Speaking = {
     ...talk,
     awaited: yield* Ref.make(HashSet.empty<TurnId>()),
@@ -62,9 +69,10 @@ export const speak = Effect.fnUntraced(function* (talk: Talk, text: string) {
     shown: yield* Ref.make<Shown>("")
   }
   const events = yield* watch(talk)
-  if (!(yield* send(speaking, text))) return
+  if (!(yield* send(speaking, saying))) return false
   const attending = attend(speaking, events)
   yield* talk.interactive ? Effect.raceFirst(attending, listen(speaking)) : attending
+  return true
 }, Effect.scoped)
 
 /** Watches before anything is said, so that the answer is seen from its first word on. */
@@ -82,8 +90,8 @@ const watch = Effect.fnUntraced(function* ({ client, params, seen }: Talk) {
 })
 
 /** Whether it was taken. Nobody at a pipe would read that it was not. */
-const send = ({ agent, awaited, client, interactive, params }: Speaking, text: string) =>
-  client.sessions.say({ params, payload: { agent, text } }).pipe(
+const send = ({ agent, awaited, client, interactive, params }: Speaking, { files, text }: Saying) =>
+  client.sessions.say({ params, payload: { agent, text, ...(files.length === 0 ? {} : { files }) } }).pipe(
     Effect.tap(({ turn }) => Ref.update(awaited, HashSet.add(turn))),
     Effect.as(true),
     Effect.catch(({ message }) => (interactive ? Effect.as(say(`! ${message}`), false) : fail(`! ${message}`)))
@@ -153,6 +161,6 @@ const listen = Effect.fnUntraced(function* (speaking: Speaking) {
     if (text === "/quit") return yield* Queue.end(speaking.lines)
     if (text === "/cancel") yield* cancel(speaking)
     else if (Option.isSome(approval)) yield* settle(speaking, approval.value, text)
-    else if (text !== "") yield* send(speaking, text)
+    else if (text !== "") yield* send(speaking, { text, files: [] })
   }
 })

@@ -8,6 +8,7 @@ import * as Terminal from "effect/Terminal"
 import type { Cause } from "effect"
 import { lookup } from "../config/Environment.ts"
 import { type AgentId, SessionId, type TenantId } from "../domain/Ids.ts"
+import { type EncodedFile, encodedFiles } from "./BringingFiles.ts"
 import { ask, cancel, speak, type Talk } from "./ChatTurn.ts"
 import { type Client, type ClientOptions, connect } from "./Client.ts"
 import { environment } from "./Options.ts"
@@ -20,6 +21,8 @@ export interface Given extends ClientOptions {
   readonly tenant: TenantId
   readonly agent: AgentId
   readonly session: Option.Option<SessionId>
+  /** Paths of what goes along with the first message. */
+  readonly file: ReadonlyArray<string>
   readonly json: boolean
 }
 
@@ -29,6 +32,7 @@ const help =
 
 /** Talks until the person leaves. */
 export const run = Effect.fnUntraced(function* (given: Given) {
+  const files = yield* encodedFiles(given.file)
   const client = yield* connect(given)
   const session = Option.getOrElse(given.session, () => SessionId.make(`terminal-${randomUUID().slice(0, 8)}`))
   const params = { tenant: given.tenant, session }
@@ -40,7 +44,7 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   yield* say(`${given.tenant}/${given.agent}, session ${session}${title}. ${help}`)
   const lines = yield* readLines
   const { agent, json } = given
-  yield* converse({ client, params, agent, json, seen, lines, style, interactive: process.stdin.isTTY })
+  yield* converse({ client, params, agent, json, seen, lines, style, interactive: process.stdin.isTTY }, files)
 }, Effect.scoped)
 
 interface Found {
@@ -65,13 +69,14 @@ const readLines = Effect.gen(function* () {
   return lines
 })
 
-const converse = Effect.fnUntraced(function* (talk: Talk) {
+const converse = Effect.fnUntraced(function* (talk: Talk, files: ReadonlyArray<EncodedFile>) {
+  let unsent = files
   for (;;) {
     const line = yield* ask(talk, "you> ")
     const text = Option.getOrElse(line, () => "/quit").trim()
     if (text === "/quit") return
     if (text === "/help") yield* say(help)
     else if (text === "/cancel") yield* cancel(talk)
-    else if (text !== "") yield* speak(talk, text)
+    else if (text !== "" && (yield* speak(talk, { text, files: unsent }))) unsent = []
   }
 })

@@ -20,10 +20,11 @@ import { serve } from "./ServeCommand.ts"
 import { sessions } from "./SessionsCommand.ts"
 import { status } from "./StatusCommand.ts"
 import { tree } from "./TreeCommand.ts"
+import { usage } from "./UsageCommand.ts"
 
 const fiberclaw = Command.make("fiberclaw").pipe(
   Command.withDescription("A self-hosted service that runs AI agents as supervised fibers."),
-  Command.withSubcommands([serve, chat, check, status, tree, sessions, doctor, backup, restore])
+  Command.withSubcommands([serve, chat, check, status, tree, sessions, usage, doctor, backup, restore])
 )
 
 /** Runs the command line of this process. */

@@ -3,6 +3,7 @@
  *
  * What people and models wrote is shown in one line each and without control characters, which a terminal would obey.
  */
+import { titleOf } from "../domain/Attachment.ts"
 import { type SessionEvent, type SessionSummary, textOf } from "../domain/SessionEvent.ts"
 
 export interface Hit {
@@ -95,13 +96,17 @@ export const eventLine = (event: SessionEvent): string =>
 const gistOf = (event: SessionEvent): string => {
   switch (event.type) {
     case "MessageAccepted":
-      return event.text
+      return [event.text, ...(event.files ?? []).map((file) => `(${titleOf(file)})`)].filter(Boolean).join(" ")
     case "TurnStarted":
       return `${event.agent} on ${event.model}`
     case "ModelCalled":
       return `step ${event.step}, ${event.model}`
     case "ModelReplied":
       return replyOf(event)
+    case "ReplyCut":
+      return `${event.reason}: ${event.detail}`
+    case "ReplyContinued":
+      return `after ${event.cause}`
     case "ToolCalled":
       return `${event.tool} ${JSON.stringify(event.input)}`
     case "ToolReturned":
@@ -113,7 +118,9 @@ const gistOf = (event: SessionEvent): string => {
     case "CancelRequested":
       return event.reason
     case "TurnEnded":
-      return event.failure === undefined ? event.outcome : `${event.failure.type}: ${event.failure.message}`
+      return event.failure === undefined
+        ? [event.outcome, event.cutShort && "cut short"].filter(Boolean).join(", ")
+        : `${event.failure.type}: ${event.failure.message}`
     default:
       return changeOf(event)
   }

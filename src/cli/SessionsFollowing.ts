@@ -64,7 +64,8 @@ export const tell = (event: SessionEvent | TextDelta, shown: string): readonly [
     return event.offset === shown.length ? [clean(event.text), shown + event.text] : ["", shown]
   }
   const line = `${eventLine(event)}\n`
-  if (event.type !== "ModelReplied") return [`${shown === "" ? "" : "\n"}${line}`, ""]
+  if (event.type !== "ModelReplied" && !(event.type === "ReplyCut" && event.text !== ""))
+    return [`${shown === "" ? "" : "\n"}${line}`, ""]
   const whole = textOf(event)
   return [whole === "" ? line : `${clean(unseen(whole, shown, "\n"))}\n${line}`, ""]
 }

@@ -40,7 +40,12 @@ const around = Effect.fnUntraced(
       Effect.catchTag("NotReady", (problem) => Effect.succeed(problem.reasons))
     )
     const { tenants } = yield* client.tenants.tenants()
-    const views = tenants.map(({ id, state, use }) => ({ id, state, ...(use && { use }) }))
+    const views = tenants.map(({ id, providers, state, use }) => ({
+      id,
+      state,
+      ...(use && { use }),
+      ...(providers && { providers })
+    }))
     return { now: Date.parse(timestamp), version, uptimeSeconds, ready: reasons.length === 0, reasons, tenants: views }
   },
   Effect.catch((error) => fail(error.message))

@@ -4,6 +4,7 @@
  * What needs attention stands at the top and is never folded away; of many quiet children of one node only the first
  * are drawn.
  */
+import type { ProviderView } from "../api/ProviderView.ts"
 import type { NodeSnapshot, NodeState, TreeNode } from "../kernel/Tree.ts"
 
 /** What `fiberclaw status` has found out. */
@@ -17,6 +18,7 @@ export interface Status {
     readonly id: string
     readonly state: string
     readonly use?: { readonly agents: number; readonly sessions: number; readonly activeSessions: number }
+    readonly providers?: ReadonlyArray<ProviderView>
   }>
   readonly tree: NodeSnapshot
 }
@@ -72,6 +74,7 @@ export const draw = (status: Status, drawing: Drawing): ReadonlyArray<string> =>
     ...(attention.length === 0 ? [] : ["", drawing.paint("bad", "needs attention"), ...table(listed, drawing)]),
     "",
     ...tenantLines(status, drawing),
+    ...providerLines(status, drawing),
     "",
     ...table(rowsOf(status.tree, status.tree.path, "", ""), drawing)
   ].map((line) => line.trimEnd())
@@ -95,6 +98,28 @@ const tenantLines = ({ tenants }: Status, { paint, width }: Drawing): ReadonlyAr
     cut(line, width)
   )
   return [paint("faint", heading), ...lines]
+}
+
+/** What keeps answers from coming though all is up; nothing if all goes well. */
+const providerLines = ({ tenants }: Status, { now, paint, width }: Drawing): ReadonlyArray<string> => {
+  const lines = tenants.flatMap(({ id, providers = [] }) =>
+    providers.flatMap((provider) => troubles(provider, now).map((trouble) => `${id}/${provider.name}: ${trouble}`))
+  )
+  return lines.length === 0 ? [] : ["", ...lines.map((line) => paint("waiting", cut(printable(line), width)))]
+}
+
+const troubles = ({ health, waiting }: ProviderView, now: number): ReadonlyArray<string> => {
+  const apart = health.flatMap(({ key, model, reason, state, until }) => {
+    const then = until === undefined ? "tried with the next call" : `left alone for ${ageText(Date.parse(until) - now)}`
+    return state === "closed" ? [] : [`${model} failed with ${key} (${reason ?? "unknown"}), ${then}`]
+  })
+  const [longest] = waiting
+  if (longest === undefined) return apart
+  const calls = waiting.length === 1 ? "1 call waits" : `${waiting.length} calls wait`
+  return [
+    ...apart,
+    `${calls} for room (${longest.reason}), the longest for ${ageText(now - Date.parse(longest.since))}`
+  ]
 }
 
 interface Row {

@@ -29,6 +29,13 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
       const whole = textOf(event)
       return [whole === "" ? "" : `${unseen(whole, shown, "\n")}\n`, ""]
     }
+    case "ReplyCut": {
+      const mark = event.text === "" ? "(cut off, begun again)" : "(cut off, goes on)"
+      const rest = unseen(event.text, event.text === "" ? "" : shown, "\n")
+      return [`${rest}${shown + rest === "" ? "" : "\n"}${style.dim(mark)}\n`, ""]
+    }
+    case "ReplyContinued":
+      return [event.cause === "length" ? `${style.dim("(at its length limit, goes on)")}\n` : "", shown]
     case "TurnResumed":
       return [`${shown === "" ? "" : "\n"}${style.dim("(resumed)")}\n`, ""]
     case "ToolCalled":
@@ -44,6 +51,7 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
 
 const endText = (event: Extract<SessionEvent, { readonly type: "TurnEnded" }>, style: Style): string => {
   if (event.failure !== undefined) return `${style.alarm(`! ${event.failure.type}: ${event.failure.message}`)}\n`
+  if (event.cutShort !== undefined) return `${style.alarm("! the answer is not whole: it is over its length limit")}\n`
   return event.outcome === "cancelled" ? `${style.alarm("! cancelled")}\n` : ""
 }
 

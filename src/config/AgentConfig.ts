@@ -36,9 +36,18 @@ const ApprovalsConfig = Schema.Struct({
   patience: Time.pipe(otherwise(Duration.minutes(10)))
 })
 
+/** Whether the model thinks before it answers; as it does by itself if not given. */
+const ThinkingConfig = field(
+  { expected: "adaptive, off, or { budget: TOKENS } with 1024 tokens or more" },
+  Schema.Union([Schema.Literals(["adaptive", "off"]), Schema.Struct({ budget: count(1024) })])
+)
+
+/** What is taken for a model's window if neither the file nor its provider says. */
+export const defaultWindow = 200_000
+
 const ContextConfig = Schema.Struct({
-  /** Tokens the model can take in, its reply included. */
-  window: count(1).pipe(otherwise(200_000)),
+  /** Tokens the model can take in, its reply included; as its provider says if not given, else 200,000. */
+  window: Schema.optionalKey(count(1)),
   /** The share of the window at which the session is compacted; earlier where a reply of `maxTokens` would not fit. */
   compactAt: Share.pipe(otherwise(0.8)),
   /** Turns at the end that compaction leaves alone as long as they fit. */
@@ -53,6 +62,11 @@ export const AgentConfig = Schema.Struct({
   instructions: Text,
   /** The most tokens of one reply; fewer than `context.window`. */
   maxTokens: count(1).pipe(otherwise(4096)),
+  /** How hard the model tries, where it lets itself be told. */
+  effort: Schema.optionalKey(choice(["low", "medium", "high", "xhigh", "max"])),
+  thinking: Schema.optionalKey(ThinkingConfig),
+  /** Tools the provider runs itself, in its own words: `{ type: web_search_20260318, name: web_search }`. */
+  providerTools: Schema.Array(Schema.Record(Schema.String, Schema.Json)).pipe(otherwise([])),
   /** Names of the tools it may use. */
   tools: Schema.Array(Text).pipe(otherwise([])),
   approvals: section(ApprovalsConfig),

@@ -1,7 +1,7 @@
 /**
  * What must be true between the fields and files of a tenant: models name providers that exist and have their key,
- * channels name agents that exist, tools are known, there are not more agents than allowed, and a model's window has
- * room for what an agent wants to put into it.
+ * channels name agents that exist, tools are known, there are not more agents than allowed, and what an
+ * agent wants to put into a model's window, and into a reply, fits.
  *
  * Reads the values rather than the decoded files, so that a fault in one field hides none of these.
  */
@@ -11,7 +11,7 @@ import type { ConfigFault, Path } from "./Fault.ts"
 import { renderPath } from "./Fault.ts"
 import { faultAt, keysAt, markAt, showAt, type Source, unexpected, valueAt } from "./Source.ts"
 import { didYouMean } from "./Suggestion.ts"
-import { AgentConfig } from "./AgentConfig.ts"
+import { AgentConfig, defaultWindow } from "./AgentConfig.ts"
 import { ProviderConfig } from "./ProviderConfig.ts"
 import { LimitsConfig } from "./TenantConfig.ts"
 
@@ -34,7 +34,7 @@ export interface TenantSources {
 
 /** Every fault between the files of one tenant. */
 export const crossCheck = ({ agentNames, agents, tenant }: TenantSources, known: Known): ReadonlyArray<ConfigFault> => [
-  ...agents.flatMap((agent) => [...toolFaults(agent, known), ...windowFaults(agent)]),
+  ...agents.flatMap((agent) => [...toolFaults(agent, known), ...windowFaults(agent), ...thinkingFaults(agent)]),
   ...(tenant === undefined
     ? []
     : [
@@ -153,15 +153,11 @@ const charactersPerToken = 5
 
 /** A reply and the instructions share the window with the conversation, which must have room left. */
 const windowFaults = (agent: Source): ReadonlyArray<ConfigFault> => {
-  const written = ["context", "instructions", "maxTokens"].flatMap((key) => {
-    const value = valueAt(agent, [key])
-    return value === undefined ? [] : [[key, value]]
-  })
-  const read = Option.getOrUndefined(readWindow(Object.fromEntries(written)))
+  const read = Option.getOrUndefined(readWindow(writtenOf(agent, ["context", "instructions", "maxTokens"])))
   if (read === undefined) return []
-  const { compactAt, window } = read.context
+  const { compactAt, window = defaultWindow } = read.context
   const size = told(agent, ["context", "window"], window)
-  if (read.maxTokens >= window) {
+  if (read.context.window !== undefined && read.maxTokens >= window) {
     const place = valueAt(agent, ["maxTokens"]) === undefined ? ["context", "window"] : ["maxTokens"]
     const reply = told(agent, ["maxTokens"], read.maxTokens)
     const problem = `maxTokens: a reply of ${reply} tokens leaves no room in context.window, which is ${size}`
@@ -174,6 +170,31 @@ const windowFaults = (agent: Source): ReadonlyArray<ConfigFault> => {
   const expected = "instructions that leave room for a conversation"
   return [faultAt(agent, ["instructions"], { problem, expected, hint: "shorten them, or raise context.window" })]
 }
+
+const { thinking } = AgentConfig.fields
+const readThinking = Schema.decodeUnknownOption(Schema.Struct({ thinking, maxTokens }))
+
+/** What is thought is part of the reply, and something has to be left for the answer. */
+const thinkingFaults = (agent: Source): ReadonlyArray<ConfigFault> => {
+  const read = Option.getOrUndefined(readThinking(writtenOf(agent, ["thinking", "maxTokens"])))
+  if (read?.thinking === undefined || typeof read.thinking === "string") return []
+  const { budget } = read.thinking
+  if (budget < read.maxTokens) return []
+  const reply = told(agent, ["maxTokens"], read.maxTokens)
+  const spent = told(agent, ["thinking", "budget"], budget)
+  const problem = `thinking.budget: to think for ${spent} tokens leaves nothing of a reply of maxTokens, which is ${reply}`
+  const expected = "fewer tokens than maxTokens"
+  return [faultAt(agent, ["thinking", "budget"], { problem, expected, hint: "raise maxTokens, or lower the budget" })]
+}
+
+/** Those of these fields that there are. */
+const writtenOf = (source: Source, keys: ReadonlyArray<string>): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    keys.flatMap((key) => {
+      const value = valueAt(source, [key])
+      return value === undefined ? [] : [[key, value]]
+    })
+  )
 
 /** A number for people; one from the environment appears only as it is written in the file. */
 const told = (source: Source, path: Path, value: number): string =>

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as Response from "effect/ai/Response"
+import { Attachment } from "./Attachment.ts"
 import { AgentId, TurnId } from "./Ids.ts"
 import { Note } from "./Note.ts"
 import { PriorMessage } from "./PriorMessage.ts"
@@ -43,6 +44,7 @@ export const CarriedMessage = Schema.Struct({
   turn: TurnId,
   agent: AgentId,
   text: Schema.String,
+  files: Schema.optionalKey(Schema.Array(Attachment)),
   preceding: Schema.Array(PriorMessage)
 })
 
@@ -73,5 +75,7 @@ export const Compacted = Schema.Struct({
   before: Schema.Int,
   after: Schema.Int,
   detail: Schema.optionalKey(Schema.String),
-  usage: Schema.optionalKey(Schema.toEncoded(Response.Usage))
+  usage: Schema.optionalKey(Schema.toEncoded(Response.Usage)),
+  model: Schema.optionalKey(Schema.String),
+  cost: Schema.optionalKey(Schema.Finite)
 })

@@ -10,6 +10,7 @@ import * as Tuple from "effect/Tuple"
 import * as Prompt from "effect/ai/Prompt"
 import * as Response from "effect/ai/Response"
 import { Settlement } from "./Approval.ts"
+import { Attachment, type KeptFile } from "./Attachment.ts"
 import { CompactionStarted, Compacted, ContextMeasured, ContextOverflowed } from "./ContextEvent.ts"
 import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "./Ids.ts"
 import { PriorMessage } from "./PriorMessage.ts"
@@ -28,7 +29,10 @@ import { EffectClass } from "./ToolEffect.ts"
 export const Failure = Schema.Struct({ type: Schema.String, message: Schema.String })
 export type Failure = typeof Failure.Type
 
-/** A person's message is on disk; only then is its sender acknowledged. Unique by (channel, externalId). */
+/**
+ * A person's message is on disk, with the files it brings; only then is its sender acknowledged. Unique by (channel,
+ * externalId). Its text is empty only where it brings files.
+ */
 export const MessageAccepted = Schema.Struct({
   type: Schema.tag("MessageAccepted"),
   turn: TurnId,
@@ -36,6 +40,7 @@ export const MessageAccepted = Schema.Struct({
   channel: Schema.String,
   externalId: Schema.optionalKey(Schema.String),
   text: Schema.String,
+  files: Schema.optionalKey(Schema.Array(Attachment)),
   preceding: Schema.optionalKey(Schema.Array(PriorMessage))
 })
 
@@ -59,14 +64,49 @@ export const ModelCalled = Schema.Struct({
   model: Schema.String
 })
 
-/** The model's whole reply. */
+/** A model that was asked in vain before another one answered. */
+export const Detour = Schema.Struct({ model: Schema.String, reason: Schema.String, detail: Schema.String })
+export type Detour = typeof Detour.Type
+
+/**
+ * The model's whole reply. `model` is who gave it, as `provider/model`; `detours` are those asked before, in vain; `id` is
+ * the vendor's own of the reply; `cost` is in US dollars, and absent where the model has no known price; `stop` says why
+ * the model would not go on, where it said so.
+ */
 export const ModelReplied = Schema.Struct({
   type: Schema.tag("ModelReplied"),
   turn: TurnId,
   step: Schema.Int,
   content: Schema.Array(Schema.toEncoded(Prompt.AssistantMessagePart)),
   finishReason: Response.FinishReason,
-  usage: Schema.toEncoded(Response.Usage)
+  usage: Schema.toEncoded(Response.Usage),
+  model: Schema.optionalKey(Schema.String),
+  detours: Schema.optionalKey(Schema.Array(Detour)),
+  id: Schema.optionalKey(Schema.String),
+  cost: Schema.optionalKey(Schema.Finite),
+  stop: Schema.optionalKey(
+    Schema.Struct({ category: Schema.optionalKey(Schema.String), explanation: Schema.optionalKey(Schema.String) })
+  )
+})
+
+/**
+ * The reply broke off after some of it had been shown. `text` is what is kept of it and gone on with; where that is empty
+ * the step is taken again, and what was shown of it is superseded.
+ */
+export const ReplyCut = Schema.Struct({
+  type: Schema.tag("ReplyCut"),
+  turn: TurnId,
+  step: Schema.Int,
+  text: Schema.String,
+  reason: Schema.String,
+  detail: Schema.String
+})
+
+/** The model is asked to go on where its reply stopped: at its length limit, or where it was cut off. */
+export const ReplyContinued = Schema.Struct({
+  type: Schema.tag("ReplyContinued"),
+  turn: TurnId,
+  cause: Schema.Literals(["length", "cut"])
 })
 
 /** A tool is about to run. `key` is the same for every run of this call, so that a tool can recognise it. */
@@ -126,12 +166,13 @@ export const CancelRequested = Schema.Struct({
   reason: Schema.String
 })
 
-/** The turn is over; a failure says why. */
+/** The turn is over; a failure says why. `cutShort`: its answer is not whole, as it reached its length limit too often. */
 export const TurnEnded = Schema.Struct({
   type: Schema.tag("TurnEnded"),
   turn: TurnId,
   outcome: Schema.Literals(["completed", "failed", "cancelled"]),
-  failure: Schema.optionalKey(Failure)
+  failure: Schema.optionalKey(Failure),
+  cutShort: Schema.optionalKey(Schema.Literal("length"))
 })
 
 /** An event that is not in a log yet. */
@@ -141,6 +182,8 @@ export const NewSessionEvent = Schema.Union([
   TurnResumed,
   ModelCalled,
   ModelReplied,
+  ReplyCut,
+  ReplyContinued,
   ToolCalled,
   ToolReturned,
   ApprovalAsked,
@@ -177,9 +220,18 @@ export type NewSessionEventOf<Type extends SessionEvent["type"]> = Extract<NewSe
 export const turnOf = (event: NewSessionEvent | SessionEvent): TurnId | undefined =>
   "turn" in event ? event.turn : undefined
 
-/** What a reply says, without its thinking and its tool calls. */
-export const textOf = ({ content }: Pick<NewSessionEventOf<"ModelReplied">, "content">): string =>
-  content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
+/** The files whose bytes have to be kept for a message. */
+export const keptBy = ({
+  files = [],
+  preceding = []
+}: Pick<NewSessionEventOf<"MessageAccepted">, "files" | "preceding">): ReadonlyArray<KeptFile> =>
+  [...preceding.flatMap((prior) => prior.files ?? []), ...files].filter((file) => "sha256" in file)
+
+/** What a reply says, without its thinking and its tool calls; of one that was cut off, what is kept of it. */
+export const textOf = (
+  reply: Pick<NewSessionEventOf<"ModelReplied">, "content"> | Pick<NewSessionEventOf<"ReplyCut">, "text">
+): string =>
+  "text" in reply ? reply.text : reply.content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("")
 
 /** What is left to show of a reply of which `shown` was seen already; a reply that came out otherwise is shown anew. */
 export const unseen = (whole: string, shown: string, anew: string): string =>

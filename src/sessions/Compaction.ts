@@ -15,7 +15,6 @@ import * as Transcript from "./Transcript.ts"
 import { boundariesOf, carriedOf, compacted, withoutOutputs } from "./Window.ts"
 
 type Compacted = NewSessionEventOf<"Compacted">
-type Usage = NonNullable<Compacted["usage"]>
 
 /** A state in the middle of a turn. */
 export type Running = SessionState & { readonly turn: TurnState }
@@ -128,7 +127,7 @@ export const summarised = (
   limits: Limits,
   { through, reason }: { readonly through: number; readonly reason: CompactionReason },
   note: Note,
-  more: { readonly detail?: string; readonly usage?: Usage }
+  more: { readonly detail?: string } & Partial<Pick<Compacted, "usage" | "model" | "cost">>
 ): Compacted | undefined => {
   const outputs = state.compaction?.outputs ?? 0
   const event = eventOf(state, limits, { method: "summarised", reason, through, outputs, note, ...more })

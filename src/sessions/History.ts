@@ -6,7 +6,9 @@
  * the shorter one stays what it was: a plan may go ahead on its own copy of the state and be thrown away.
  */
 import type { Prompt } from "effect/ai"
+import type { Attachment } from "../domain/Attachment.ts"
 import type { PriorMessage } from "../domain/PriorMessage.ts"
+import * as FileParts from "./FileParts.ts"
 
 export interface History {
   readonly preface: ReadonlyArray<Prompt.MessageEncoded>
@@ -78,6 +80,7 @@ export const sizeOf = ({ content }: Prompt.MessageEncoded): number => {
   let size = frame
   for (const part of content) {
     if (part.type === "text") size += part.text.length
+    else if (part.type === "file") size += frame + FileParts.sizeOf(part)
     else if (part.type === "tool-result" && typeof part.result === "string") size += frame + part.result.length
     else size += JSON.stringify(part).length
   }
@@ -89,17 +92,28 @@ const sizeOfAll = (messages: ReadonlyArray<Prompt.MessageEncoded>): number =>
 
 /** A person's message as the model is told it, behind what its sender brought along. */
 export const spoken = ({
+  files = [],
   preceding,
   text
 }: {
+  readonly files?: ReadonlyArray<Attachment>
   readonly preceding: ReadonlyArray<PriorMessage>
   readonly text: string
-}): ReadonlyArray<Prompt.MessageEncoded> => [
-  ...preceding.map(
-    (prior): Prompt.MessageEncoded =>
-      prior.role === "system"
-        ? { role: "system", content: prior.text }
-        : { role: prior.role, content: [{ type: "text", text: prior.text }] }
-  ),
-  { role: "user", content: [{ type: "text", text }] }
+}): ReadonlyArray<Prompt.MessageEncoded> => [...preceding.map(before), { role: "user", content: shown(files, text) }]
+
+const before = ({ files = [], role, text }: PriorMessage): Prompt.MessageEncoded => {
+  switch (role) {
+    case "system":
+      return { role, content: text }
+    case "user":
+      return { role, content: shown(files, text) }
+    case "assistant":
+      return { role, content: [{ type: "text", text }] }
+  }
+}
+
+/** Models do better with what is shown before what is asked of it (Anthropic's guide to vision). */
+const shown = (files: ReadonlyArray<Attachment>, text: string): ReadonlyArray<Prompt.UserMessagePartEncoded> => [
+  ...files.map(FileParts.partOf),
+  ...(files.length > 0 && text.trim() === "" ? [] : [{ type: "text" as const, text }])
 ]

@@ -8,9 +8,12 @@ import * as Order from "effect/Order"
 import * as Stream from "effect/Stream"
 import type { ApprovalId, SessionId } from "../domain/Ids.ts"
 import { type NewSessionEvent, type SessionEvent, type SessionEventOf, SessionSummary } from "../domain/SessionEvent.ts"
+import { gathered } from "../domain/Usage.ts"
 import { admit, answerTo, duplicate } from "./Admission.ts"
 import { Adoption } from "./Adoption.ts"
+import * as MemoryFiles from "./MemoryFiles.ts"
 import {
+  addUsage,
   type Changes,
   detailsAfter,
   type MessageRow,
@@ -19,10 +22,19 @@ import {
   plain,
   type SessionDetails,
   type SessionRow,
-  type TurnRow
+  type TurnRow,
+  type UsageRow
 } from "./Projection.ts"
 import { bestFirst, hitOf, wordsOf } from "./Search.ts"
-import { type ApprovalRecord, cursorOf, type Page, named, type SearchQuery, type SessionQuery } from "./SessionQuery.ts"
+import {
+  type ApprovalRecord,
+  cursorOf,
+  type Page,
+  named,
+  type SearchQuery,
+  type SessionQuery,
+  type UsageQuery
+} from "./SessionQuery.ts"
 import { SessionExists } from "./StoreError.ts"
 
 interface Tables {
@@ -31,6 +43,7 @@ interface Tables {
   readonly messages: Map<string, MessageRow>
   readonly turns: Map<string, TurnRow>
   readonly records: Map<ApprovalId, ApprovalRecord>
+  readonly usage: Map<string, UsageRow>
 }
 
 /** A store of its own, empty. */
@@ -40,12 +53,22 @@ export const makeMemory = () => {
     sessions: new Map(),
     messages: new Map(),
     turns: new Map(),
-    records: new Map()
+    records: new Map(),
+    usage: new Map()
   }
-  return { ...writing(tables), ...logReading(tables), ...sessionReading(tables), ...approvalReading(tables) }
+  const { file, keep, tidy } = MemoryFiles.make(tables.logs)
+  return {
+    ...writing(tables, tidy),
+    file,
+    keep,
+    ...logReading(tables),
+    ...sessionReading(tables),
+    ...approvalReading(tables),
+    ...usageReading(tables)
+  }
 }
 
-const writing = (tables: Tables) => ({
+const writing = (tables: Tables, tidy: () => void) => ({
   append: Effect.fn("SessionStore.append")(function* (
     session: SessionId,
     after: number,
@@ -90,11 +113,12 @@ const writing = (tables: Tables) => ({
       tables.logs.delete(session)
       for (const [key, turn] of tables.turns) if (turn.session === session) tables.turns.delete(key)
       for (const [id, { approval }] of tables.records) if (approval.session === session) tables.records.delete(id)
+      tidy()
       return tables.sessions.delete(session)
     })
 })
 
-const keep = ({ messages, records, sessions, turns }: Tables, changes: Changes) => {
+const keep = ({ messages, records, sessions, turns, usage }: Tables, changes: Changes) => {
   for (const [id, row] of changes.sessions) {
     const details = (changes.detailing.get(id) ?? []).reduce(detailsAfter, sessions.get(id) ?? plain)
     sessions.set(id, { ...details, ...row })
@@ -109,6 +133,7 @@ const keep = ({ messages, records, sessions, turns }: Tables, changes: Changes) 
     const record = records.get(id)
     if (record?.approval.session === session) records.set(id, { settled: settlement, ...record })
   }
+  for (const row of changes.usage.values()) addUsage(usage, row)
 }
 
 const logReading = ({ logs, messages, sessions }: Tables) => {
@@ -170,6 +195,14 @@ const approvalReading = ({ records }: Tables) => ({
     )
   }),
   approval: (id: ApprovalId) => Effect.sync(() => Option.fromUndefinedOr(records.get(id)))
+})
+
+const usageReading = ({ usage }: Tables) => ({
+  usage: ({ by, from, to }: UsageQuery) =>
+    Effect.sync(() => {
+      const within = Array.from(usage.values()).filter(({ day }) => (from ?? day) <= day && day <= (to ?? day))
+      return gathered(within, by)
+    })
 })
 
 const sortedBy = <A>(values: Iterable<A>, key: (value: A) => string) =>

@@ -1,14 +1,17 @@
 /**
  * The rows that follow from appended events: which sessions there are, which messages were accepted, which turns
- * are unfinished, which approvals are open.
+ * are unfinished, which approvals are open, what models were used for.
  *
  * Every store writes them in the same transaction as the events, so they never say anything the logs do not.
  * `changes` is filled by folding over events; rows of one key are folded into one.
  */
 import { Approval, type Settlement } from "../domain/Approval.ts"
+import type { KeptFile } from "../domain/Attachment.ts"
+import { type Day, dayOf } from "../domain/Day.ts"
 import type { AgentId, ApprovalId, SessionId, TurnId } from "../domain/Ids.ts"
 import type { SessionSettings } from "../domain/SessionChange.ts"
-import type { NewSessionEvent, SessionEvent, SessionEventOf } from "../domain/SessionEvent.ts"
+import { keptBy, type NewSessionEvent, type SessionEvent, type SessionEventOf } from "../domain/SessionEvent.ts"
+import { none, plus, type Usage, usedIn } from "../domain/Usage.ts"
 import { configured } from "./SessionLog.ts"
 
 export interface SessionRow {
@@ -43,6 +46,12 @@ export interface TurnRow {
   readonly ended: boolean
 }
 
+/** A file that a session's log names. */
+export interface BroughtRow {
+  readonly session: SessionId
+  readonly file: KeptFile
+}
+
 /** An approval of another session is none of this one's. */
 export interface SettledRow {
   readonly session: SessionId
@@ -50,16 +59,29 @@ export interface SettledRow {
   readonly settlement: Settlement
 }
 
-/** Rows by key: `pairKey` of (channel, externalId) for messages, (session, turn) for turns, (session, id) for `settled`. */
+/** What a session used of one model on one day; in `Changes`, what is to be added to that. */
+export interface UsageRow extends Usage {
+  readonly day: Day
+  readonly agent: AgentId
+  readonly session: SessionId
+  readonly model: string
+}
+
+/**
+ * Rows by key: `pairKey` of (channel, externalId) for messages, (session, turn) for turns, (session, id) for `settled`;
+ * usage by day, agent, session and model.
+ */
 export interface Changes {
   readonly sessions: Map<SessionId, SessionRow>
   /** The events that change a session's details, for `detailsAfter`. */
   readonly detailing: Map<SessionId, Array<DetailEvent>>
   readonly messages: Map<string, MessageRow>
   readonly turns: Map<string, TurnRow>
+  readonly brought: Array<BroughtRow>
   readonly asked: Map<ApprovalId, Approval>
   /** The first settlement of each approval; one that was settled before keeps its own. */
   readonly settled: Map<string, SettledRow>
+  readonly usage: Map<string, UsageRow>
 }
 
 export const noChanges = (): Changes => ({
@@ -67,8 +89,10 @@ export const noChanges = (): Changes => ({
   detailing: new Map(),
   messages: new Map(),
   turns: new Map(),
+  brought: [],
   asked: new Map(),
-  settled: new Map()
+  settled: new Map(),
+  usage: new Map()
 })
 
 /** One key for two strings: the first one's length keeps ("a", "bc") and ("ab", "c") apart. */
@@ -88,7 +112,10 @@ export const project = (
   agent: AgentId,
   events: readonly [SessionEvent, ...ReadonlyArray<SessionEvent>]
 ): void => {
-  for (const event of events) projectEvent(changes, session, event)
+  for (const event of events) {
+    projectEvent(changes, session, event)
+    projectUsage(changes, session, agent, event)
+  }
   const { at, seq } = events.at(-1) ?? events[0]
   const createdAt = before?.createdAt ?? events[0].at
   changes.sessions.set(session, { id: session, agent, createdAt, updatedAt: at, seq })
@@ -130,6 +157,7 @@ const projectEvent = (changes: Changes, session: SessionId, event: SessionEvent)
     }
     case "MessageAccepted": {
       projectTurn(changes, { session, turn: event.turn, ended: false })
+      for (const file of keptBy(event)) changes.brought.push({ session, file })
       const { channel, externalId, seq, turn } = event
       if (externalId === undefined) return
       changes.messages.set(pairKey(channel, externalId), { channel, externalId, session, turn, seq })
@@ -149,6 +177,18 @@ const projectEvent = (changes: Changes, session: SessionId, event: SessionEvent)
       return
     }
   }
+}
+
+const projectUsage = ({ usage }: Changes, session: SessionId, agent: AgentId, event: SessionEvent): void => {
+  const used = usedIn(event)
+  if (used !== undefined) addUsage(usage, { day: dayOf(event.at), agent, session, model: used.model, ...used.usage })
+}
+
+/** Adds to the row of the same day, agent, session and model. */
+export const addUsage = (rows: Map<string, UsageRow>, row: UsageRow): void => {
+  const { agent, day, model, session } = row
+  const key = `${day} ${agent} ${session} ${model}`
+  rows.set(key, { day, agent, session, model, ...plus(rows.get(key) ?? none, row) })
 }
 
 const projectTurn = (changes: Changes, row: TurnRow): void => {

@@ -5,6 +5,7 @@
  * when it holds every word, and the better, the more often it does for its length.
  */
 import type { SessionId } from "../domain/Ids.ts"
+import type { PriorMessage } from "../domain/PriorMessage.ts"
 import { type NewSessionEvent, type SessionEvent, textOf } from "../domain/SessionEvent.ts"
 import type { SearchHit } from "./SessionQuery.ts"
 
@@ -17,8 +18,9 @@ export const saidIn = (event: NewSessionEvent): string => wholeText(event).slice
 const wholeText = (event: NewSessionEvent): string => {
   switch (event.type) {
     case "MessageAccepted":
-      return [...(event.preceding ?? []).map(({ text }) => text), event.text].join("\n")
+      return [...(event.preceding ?? []), event].flatMap(namesAndText).join("\n")
     case "ModelReplied":
+    case "ReplyCut":
       return textOf(event)
     case "ToolReturned":
       return event.output
@@ -27,8 +29,13 @@ const wholeText = (event: NewSessionEvent): string => {
   }
 }
 
+const namesAndText = ({ files = [], text }: Pick<PriorMessage, "files" | "text">): ReadonlyArray<string> => [
+  ...files.flatMap((file) => ("name" in file && file.name !== undefined ? [file.name] : [])),
+  text
+]
+
 /** The types of events that say something. */
-export const saying = ["MessageAccepted", "ModelReplied", "ToolReturned"] as const
+export const saying = ["MessageAccepted", "ModelReplied", "ReplyCut", "ToolReturned"] as const
 
 const word =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[[\p{L}\p{N}]--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]][[\p{L}\p{M}\p{N}]--[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]]*/gv

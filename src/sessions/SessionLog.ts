@@ -78,8 +78,9 @@ export const configured = (
 }
 
 const accepted = (state: SessionState, event: NewSessionEventOf<"MessageAccepted">): SessionState => {
-  const { agent, preceding = [], text, turn } = event
-  const message: WaitingMessage = { seq: state.seq + 1, turn, agent, text, preceding }
+  const { agent, files, preceding = [], text, turn } = event
+  const brought = files === undefined ? {} : { files }
+  const message: WaitingMessage = { seq: state.seq + 1, turn, agent, text, ...brought, preceding }
   if (state.turn?.id === turn) {
     return { ...state, turn: { ...state.turn, steering: [...state.turn.steering, message] } }
   }
@@ -104,6 +105,8 @@ const started = (state: SessionState, event: NewSessionEventOf<"TurnStarted">): 
     compacting: false,
     overflows: 0,
     overflowing: false,
+    cuts: 0,
+    continued: 0,
     calls: [],
     steering: [],
     aside: [],

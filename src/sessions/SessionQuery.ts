@@ -1,7 +1,9 @@
 /** What the session store is asked, and the form of its answers. */
 import type { Approval, Settlement } from "../domain/Approval.ts"
+import type { Day } from "../domain/Day.ts"
 import type { AgentId, SessionId } from "../domain/Ids.ts"
 import type { SessionEvent } from "../domain/SessionEvent.ts"
+import type { Dimension } from "../domain/Usage.ts"
 
 /** Which sessions, and in which order: by id, or the one that was written to last first. */
 export interface SessionQuery {
@@ -42,6 +44,13 @@ export interface SearchHit {
   readonly at: string
   readonly type: SessionEvent["type"]
   readonly excerpt: string
+}
+
+/** Usage from one day to another, both included, told apart by `by`: by nothing, it is one sum. */
+export interface UsageQuery {
+  readonly from?: Day | undefined
+  readonly to?: Day | undefined
+  readonly by: ReadonlyArray<Dimension>
 }
 
 /** Which part of a list: at most `limit` items behind the last one seen. */

@@ -1,5 +1,6 @@
 /** What a session's log amounts to, as a value. How it comes about is `SessionLog`'s business. */
 import type { Settlement } from "../domain/Approval.ts"
+import type { Attachment } from "../domain/Attachment.ts"
 import type { AgentId, ApprovalId, CallId, TurnId } from "../domain/Ids.ts"
 import type { Note } from "../domain/Note.ts"
 import type { PriorMessage } from "../domain/PriorMessage.ts"
@@ -14,6 +15,7 @@ export interface WaitingMessage {
   readonly turn: TurnId
   readonly agent: AgentId
   readonly text: string
+  readonly files?: ReadonlyArray<Attachment>
   readonly preceding: ReadonlyArray<PriorMessage>
 }
 
@@ -31,6 +33,8 @@ export interface CallState {
   readonly approval?: ApprovalId
   readonly verdict?: { readonly verdict: Settlement; readonly reason?: string | undefined }
   readonly effect?: EffectClass
+  /** What the model wrote as its input makes no sense, as where it was cut off: it must not run. */
+  readonly malformed?: boolean
   readonly result?: { readonly failed: boolean; readonly output: string }
 }
 
@@ -51,6 +55,14 @@ export interface TurnState {
   readonly overflowing: boolean
   /** Why the last reply ended, once nothing of it is left to do; absent when the model has to be asked. */
   readonly finished?: NewSessionEventOf<"ModelReplied">["finishReason"]
+  /** Whether the last reply said anything to a person, and why the model would not go on; as long as `finished` is there. */
+  readonly spoke?: boolean
+  readonly stop?: NewSessionEventOf<"ModelReplied">["stop"] & {}
+  /** Why the last reply broke off, and whether what it had said is kept; until the model is asked again. */
+  readonly broken?: { readonly reason: string; readonly detail: string; readonly kept: boolean }
+  /** How often in a row replies broke off, and how often in a row one was gone on with at its length limit. */
+  readonly cuts: number
+  readonly continued: number
   /** The calls of the last reply, until every one of them has returned. */
   readonly calls: ReadonlyArray<CallState>
   readonly steering: ReadonlyArray<WaitingMessage>
@@ -95,6 +107,10 @@ export interface SessionState {
   readonly boundary?: Boundary
   readonly compaction?: Compaction
   readonly measure?: Measure
+  /** The vendor's id of the last reply. */
+  readonly lastReply?: string
+  /** Who made the last reply, as `provider/model`: the turn's own model, or one that stood in for it. */
+  readonly answeredBy?: string
   /** Calls that a person allowed once and for all in this session, as `callKey` names them. */
   readonly alwaysAllowed: ReadonlySet<string>
   readonly pinned: ReadonlyArray<Pin>

@@ -8,10 +8,12 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Option, Stream } from "effect"
+import type { Option, Scope, Stream } from "effect"
 import type { Approval } from "../domain/Approval.ts"
+import type { FileBytes, MediaType, Sha256 } from "../domain/Attachment.ts"
 import type { ApprovalId, SessionId } from "../domain/Ids.ts"
 import type { NewSessionEvent, SessionEvent, SessionEventOf, SessionSummary } from "../domain/SessionEvent.ts"
+import type { UsageShare } from "../domain/Usage.ts"
 import { makeMemory } from "./MemorySessionStore.ts"
 import {
   type ApprovalRecord,
@@ -19,7 +21,8 @@ import {
   type Page,
   type SearchHit,
   type SearchQuery,
-  type SessionQuery
+  type SessionQuery,
+  type UsageQuery
 } from "./SessionQuery.ts"
 import { AppendConflict, DuplicateMessage, SessionExists, StoreUnavailable } from "./StoreError.ts"
 
@@ -34,7 +37,15 @@ export {
   type SearchQuery,
   SessionExists,
   type SessionQuery,
-  StoreUnavailable
+  StoreUnavailable,
+  type UsageQuery
+}
+
+/** The bytes of a file, and what they are. */
+export interface FileFound {
+  readonly name?: string
+  readonly mediaType: MediaType
+  readonly data: Uint8Array
 }
 
 export class SessionStore extends Context.Service<
@@ -51,6 +62,13 @@ export class SessionStore extends Context.Service<
     ): Effect.Effect<ReadonlyArray<SessionEvent>, AppendConflict | DuplicateMessage | StoreUnavailable>
     /** The events of a session behind `after`, oldest first; none for a session that is not there. */
     read(session: SessionId, page: Page<number>): Effect.Effect<ReadonlyArray<SessionEvent>, StoreUnavailable>
+    /**
+     * Keeps the bytes that messages are about to name: they are on disk no later than such an event. When the Scope closes,
+     * those that no log names are let go of.
+     */
+    keep(files: ReadonlyArray<FileBytes>): Effect.Effect<void, StoreUnavailable, Scope.Scope>
+    /** A file that a message of this session brought; none for one of other sessions only. */
+    file(session: SessionId, sha256: Sha256): Effect.Effect<Option.Option<FileFound>, StoreUnavailable>
     /** Where the message with this external id is, if it was ever accepted. */
     accepted(channel: string, externalId: string): Effect.Effect<Option.Option<DuplicateMessage>, StoreUnavailable>
     /** The newest `Compacted` of a session: its state needs nothing of the log before event `through` of that one. */
@@ -75,7 +93,7 @@ export class SessionStore extends Context.Service<
     ): Effect.Effect<SessionSummary, SessionExists | StoreUnavailable | E>
     /**
      * Deletes a session with its log and its approvals for good; false when it is not there. That its messages were
-     * accepted is remembered, so that a redelivery is not taken for a new message.
+     * accepted is remembered, so that a redelivery is not taken for a new message. Files that no other session names go.
      */
     remove(session: SessionId): Effect.Effect<boolean, StoreUnavailable>
     /** Sessions with a turn that was accepted and has not ended: what a start has to wake. */
@@ -86,6 +104,11 @@ export class SessionStore extends Context.Service<
     readonly approvals: Effect.Effect<ReadonlyArray<Approval>, StoreUnavailable>
     /** One approval, open or settled. */
     approval(id: ApprovalId): Effect.Effect<Option.Option<ApprovalRecord>, StoreUnavailable>
+    /**
+     * What models were used for, by the days on which their replies were appended, oldest first. Written with the replies
+     * and kept when a session is deleted; what a session was adopted with does not count.
+     */
+    usage(query: UsageQuery): Effect.Effect<ReadonlyArray<UsageShare>, StoreUnavailable>
   }
 >()("fiberclaw/sessions/SessionStore") {
   /** Keeps the logs in memory only: they end with the layer's Scope. */

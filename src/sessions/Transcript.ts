@@ -2,6 +2,7 @@
 import type { Prompt } from "effect/ai"
 import type { SummaryRequest } from "../domain/Note.ts"
 import { cutMiddle } from "../tools/Excerpt.ts"
+import { titleOfPart } from "./FileParts.ts"
 import type { Said } from "./History.ts"
 
 type Line = SummaryRequest["transcript"][number]
@@ -66,6 +67,7 @@ const saidIn = (content: string | ReadonlyArray<Prompt.UserMessagePartEncoded | 
 
 const textOf = (part: Prompt.UserMessagePartEncoded | Prompt.AssistantMessagePartEncoded): string => {
   if (part.type === "text") return part.text
+  if (part.type === "file") return `[brings the file ${titleOfPart(part)}]`
   return part.type === "tool-call" ? `[calls ${part.name} ${JSON.stringify(part.params)}]` : ""
 }
 

@@ -4,6 +4,8 @@
  * A result joins the history together with those of all other calls of its step, so that nothing ever stands between calls
  * and their results.
  */
+import * as Schema from "effect/Schema"
+import type { Prompt } from "effect/ai"
 import type { CallId } from "../domain/Ids.ts"
 import type { NewSessionEvent, NewSessionEventOf } from "../domain/SessionEvent.ts"
 import * as History from "./History.ts"
@@ -35,8 +37,19 @@ export const inTurn = (
     case "TurnResumed":
       return { ...state, turn: resumed(turn) }
     case "ModelCalled": {
-      const { finished: _, ...rest } = turn
-      return { ...state, turn: { ...rest, asking: true, step: event.step } }
+      return { ...state, turn: { ...afresh(turn), asking: true, step: event.step } }
+    }
+    case "ReplyCut":
+      return cut(state, turn, event)
+    case "ReplyContinued": {
+      const history = History.append(state.history, state.seq + 1, [
+        { role: "user", content: [{ type: "text", text: goOn }] }
+      ])
+      return {
+        ...state,
+        history,
+        turn: { ...afresh(turn), continued: turn.continued + (event.cause === "length" ? 1 : 0) }
+      }
     }
     case "ModelReplied":
       return replied(state, turn, event)
@@ -63,6 +76,26 @@ export const inTurn = (
   }
 }
 
+/** Nothing of the last reply is left to be considered. */
+const afresh = ({ broken: _, finished: __, spoke: ___, stop: ____, ...turn }: TurnState): TurnState => turn
+
+/** What the model is told behind what it had said. */
+export const goOn = "[Your reply was cut off here. Go on exactly where it stops, and repeat nothing of it.]"
+
+const cut = (
+  state: SessionState,
+  turn: TurnState,
+  { detail, reason, text }: NewSessionEventOf<"ReplyCut">
+): SessionState => {
+  const kept = text !== ""
+  const broken = { reason, detail, kept }
+  if (!kept) return { ...state, turn: { ...unasked(turn), broken, cuts: turn.cuts + 1 } }
+  const history = History.append(state.history, state.seq + 1, [
+    { role: "assistant", content: [{ type: "text", text }] }
+  ])
+  return { ...state, history, turn: { ...turn, asking: false, broken, cuts: turn.cuts + 1 } }
+}
+
 /** A step that came to nothing is taken again under the same number. */
 const unasked = (turn: TurnState): TurnState => (turn.asking ? { ...turn, asking: false, step: turn.step - 1 } : turn)
 
@@ -77,24 +110,44 @@ const resumed = (turn: TurnState): TurnState => ({
 const replied = (
   state: SessionState,
   turn: TurnState,
-  { content, finishReason, usage }: NewSessionEventOf<"ModelReplied">
+  { content, finishReason, id, model, stop, usage }: NewSessionEventOf<"ModelReplied">
 ): SessionState => {
   const calls = content.flatMap(
     (part): ReadonlyArray<CallState> =>
       part.type === "tool-call" && part.providerExecuted !== true
-        ? [{ id: part.id as CallId, tool: part.name, input: part.params, status: "asked" }]
+        ? [{ id: part.id as CallId, tool: part.name, input: part.params, status: "asked", ...soundness(part.options) }]
         : []
   )
   const said = content.length === 0 ? [] : [{ role: "assistant" as const, content }]
   const history = History.append(state.history, state.seq + 1, said)
-  const finished = calls.length === 0 ? { finished: finishReason } : {}
+  const spoke = content.some((part) => part.type === "text")
+  const finished = calls.length === 0 ? { finished: finishReason, spoke } : {}
   return {
     ...state,
     history,
     ...measured(usage, history.size),
-    turn: { ...turn, asking: false, overflows: 0, overflowing: false, resumes: 0, calls, ...finished }
+    ...(id === undefined ? {} : { lastReply: id }),
+    ...(model === undefined ? {} : { answeredBy: model }),
+    turn: {
+      ...turn,
+      asking: false,
+      overflows: 0,
+      overflowing: false,
+      cuts: 0,
+      continued: finishReason === "length" ? turn.continued : 0,
+      resumes: 0,
+      calls,
+      ...finished,
+      ...(stop === undefined ? {} : { stop })
+    }
   }
 }
+
+const isUnparsed = Schema.is(Schema.Struct({ unparsedInput: Schema.String }))
+
+/** Providers keep what they could not read of a call's input under this name. */
+const soundness = (options: Prompt.ToolCallPartEncoded["options"]): Pick<CallState, "malformed"> =>
+  Object.values(options ?? {}).some(isUnparsed) ? { malformed: true } : {}
 
 /** What went in and came out is what the next request begins with. */
 const measured = (
@@ -135,13 +188,12 @@ const settled = (
 }
 
 const steered = (state: SessionState, turn: TurnState, joined: ReadonlyArray<number>): SessionState => {
-  const { finished: _, ...rest } = turn
   const joining = new Set(joined)
   const joins = (message: WaitingMessage) => joining.has(message.seq)
   return {
     ...state,
     history: told(state, turn.steering.filter(joins)),
-    turn: { ...rest, steering: turn.steering.filter((message) => !joins(message)) }
+    turn: { ...afresh(turn), steering: turn.steering.filter((message) => !joins(message)) }
   }
 }
 

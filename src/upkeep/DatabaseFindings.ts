@@ -114,10 +114,17 @@ const meanings: Readonly<Record<Law, Meaning>> = {
     meaning: "a person may be asked for something that nobody waits for, or not be asked",
     remedy: "restore a backup; nothing but the service may write into its databases"
   },
+  file: {
+    severity: "warning",
+    what: "files that messages brought are not there",
+    meaning: "the model is told that they are not, and nobody can have them back",
+    remedy: "restore a backup; a session that was imported without them never had them"
+  },
   orphan: {
     severity: "warning",
-    what: "logs belong to no session",
-    meaning: "a deletion, a fork or an import is under way, or was cut off; this takes room, and does no harm",
+    what: "logs or files belong to no session",
+    meaning:
+      "a message, a deletion, a fork or an import is under way, or was cut off; this takes room, and does no harm",
     remedy: "nothing: the next start removes what is left of it"
   },
   stray: {

@@ -35,9 +35,10 @@ export type Survey = typeof Survey.Type
 /**
  * What has to be true of the logs: events count from 1 without gaps; a session's row says what its last event says; every
  * body can be read; a turn is unfinished exactly when no event has ended it; every approval was asked for in the log;
- * nothing is kept for a session that is not there (`orphan`: but a start removes it; `stray`: and nothing removes it).
+ * every file that a log names is kept; nothing is kept for a session that is not there (`orphan`: but a start removes it;
+ * `stray`: and nothing removes it).
  */
-export const Law = Schema.Literals(["sequence", "row", "body", "unfinished", "approval", "orphan", "stray"])
+export const Law = Schema.Literals(["sequence", "row", "body", "unfinished", "approval", "file", "orphan", "stray"])
 export type Law = typeof Law.Type
 
 /** One place where a law does not hold. */

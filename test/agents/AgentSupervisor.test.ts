@@ -176,7 +176,7 @@ describe("the policy of an agent", () => {
     Effect.gen(function* () {
       const tools = [...countingTools({ folder: yield* temporary }), brokenTool]
       const agents = { main: { approvals, tools: ["pure", "unsafe", "broken"] } }
-      return yield* Effect.map(serving, ({ policy }) => policy.judge(tool, input)).pipe(
+      return yield* Effect.map(serving, ({ policyFor }) => policyFor("fake/model").judge(tool, input)).pipe(
         Effect.provide(AgentWorld.layer({ providers: [make([])], tools, agents }))
       )
     })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { type Arrived, arrive, cancel, mostWaiting, route } from "../../src/agents/Arrival.ts"
-import type { Incoming } from "../../src/agents/Directory.ts"
+import type { Content } from "../../src/agents/Bringing.ts"
+import type { Addressed } from "../../src/agents/Directory.ts"
 import { AgentConfig } from "../../src/config/AgentConfig.ts"
 import { AgentId, SessionId, TurnId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
@@ -70,9 +71,9 @@ const definition = (midTurn: AgentConfig["midTurn"] = "steer") => {
   return (agent: AgentId) => (agent === main ? config : undefined)
 }
 
-const message: Incoming = { session: SessionId.make("s"), agent: main, channel: "test", text: "hello" }
+const message: Addressed & Content = { session: SessionId.make("s"), agent: main, channel: "test", text: "hello" }
 
-const taken = (log: ReadonlyArray<NewSessionEvent>, more: Partial<Incoming> = {}, define = definition()) =>
+const taken = (log: ReadonlyArray<NewSessionEvent>, more: Partial<Addressed & Content> = {}, define = definition()) =>
   arrive(foldAll(empty, log), { ...message, ...more }, fresh, define)
 
 const events = (arrived: Result.Result<Arrived, unknown>) => Result.getOrThrow(arrived).events
@@ -88,6 +89,12 @@ describe("what is taken in", () => {
     const [event] = events(taken([], { externalId: "x", preceding }))
     assert.deepInclude(event, { externalId: "x", preceding })
     assert.notProperty(events(taken([], { preceding: [] }))[0], "preceding")
+  })
+
+  it("brings its files, where there are any", () => {
+    const files = [{ mediaType: "image/png" as const, url: "https://example.org/a.png" }]
+    assert.deepInclude(events(taken([], { files }))[0], { files })
+    assert.notProperty(events(taken([], { files: [] }))[0], "files")
   })
 
   it("needs no agent when the session has one", () =>

@@ -302,12 +302,12 @@ describe("a provider", () => {
     }).pipe(Effect.provide(layer({ providers: [make([failing("overloaded")])] })))
   )
 
-  it.effect("whose reply ends before it is finished fails the turn", () =>
+  it.effect("whose replies end again and again before they are finished fails the turn", () =>
     Effect.gen(function* () {
       yield* say("hello")
       assert.strictEqual((yield* ended()).failure?.type, "stream_cut")
       assert.deepStrictEqual(yield* answers(), [])
-    }).pipe(Effect.provide(layer({ providers: [make([words("half a")])] })))
+    }).pipe(Effect.provide(layer({ providers: [make(Array.from({ length: 3 }, () => words("half a")))] })))
   )
 
   it.effect("that breaks once costs one restart, and the turn goes on", () =>

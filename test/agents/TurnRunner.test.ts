@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Stream } from "effect"
 import { Response } from "effect/ai"
-import type { ProviderPart } from "../../src/providers/Provider.ts"
-import { ProviderError } from "../../src/providers/ProviderError.ts"
+import type { Provider, ProviderPart } from "../../src/providers/Provider.ts"
+import { ProviderError, type ProviderFault } from "../../src/providers/ProviderError.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
 import * as AgentWorld from "../support/AgentWorld.ts"
 import { ended, event, inTime, s, say } from "../support/AgentWorld.ts"
 import * as FakeProvider from "../support/FakeProvider.ts"
-import { behind, calls, gate, make, type Reply, text, words } from "../support/FakeProvider.ts"
+import { behind, calls, failing, gate, make, type Reply, text, words } from "../support/FakeProvider.ts"
 import { temporary } from "../support/Folder.ts"
 import { countingTools } from "../support/Tools.ts"
 
@@ -76,7 +76,6 @@ describe("a model call", () => {
   )
 
   for (const [reason, outcome, type] of [
-    ["length", "completed", undefined],
     ["content-filter", "failed", "refused"],
     ["error", "failed", "model_error"]
   ] as const) {
@@ -87,6 +86,129 @@ describe("a model call", () => {
       )
     )
   }
+
+  const cutAfter = (said: string, reason: ProviderFault = "stream_cut") => Stream.concat(words(said), failing(reason))
+
+  const eventsOf = (replies: ReadonlyArray<Reply>, more: Partial<Provider["Service"]> = {}) => {
+    const provider = make(replies)
+    const world = AgentWorld.layer({ providers: [{ ...provider.service, ...more }] })
+    return Effect.andThen(say("hello"), Effect.andThen(ended(), AgentWorld.log())).pipe(
+      Effect.map((events) => ({ events, provider, types: events.map(({ type }) => type) })),
+      Effect.provide(world)
+    )
+  }
+
+  const saidTo = ({ requests }: FakeProvider.FakeProvider, nth: number) =>
+    requests[nth]?.prompt.content.slice(-2).map(({ content, role }) => {
+      const said = typeof content === "string" ? content : content.map((part) => ("text" in part ? part.text : ""))
+      return [role, String(said)]
+    })
+
+  it.effect("that breaks off is gone on with where it stopped, where the provider can", () =>
+    Effect.gen(function* () {
+      const { events, provider, types } = yield* eventsOf([cutAfter("one two"), text(" three")], { continues: true })
+      assert.deepStrictEqual(types.slice(2), [
+        ...["ModelCalled", "ReplyCut", "ReplyContinued", "ModelCalled", "ModelReplied", "TurnEnded"]
+      ])
+      const cut = events.find((entry) => entry.type === "ReplyCut")
+      assert.deepInclude(cut, { text: "one two", reason: "stream_cut", step: 1 })
+      assert.deepStrictEqual(saidTo(provider, 1), [
+        ["assistant", "one two"],
+        ["user", "[Your reply was cut off here. Go on exactly where it stops, and repeat nothing of it.]"]
+      ])
+    })
+  )
+
+  it.effect("that breaks off is begun again where it cannot, and what was shown is superseded", () =>
+    Effect.gen(function* () {
+      const { events, provider, types } = yield* eventsOf([cutAfter("one two"), text("one two three")])
+      assert.deepStrictEqual(types.slice(2), ["ModelCalled", "ReplyCut", "ModelCalled", "ModelReplied", "TurnEnded"])
+      assert.deepInclude(
+        events.find((entry) => entry.type === "ReplyCut"),
+        { text: "" }
+      )
+      assert.deepStrictEqual(
+        events.flatMap((entry) => (entry.type === "ModelCalled" ? [entry.step] : [])),
+        [1, 1]
+      )
+      assert.deepStrictEqual(provider.requests[1]?.prompt, provider.requests[0]?.prompt)
+    })
+  )
+
+  it.effect("that breaks off again and again is given up with what it broke off for", () =>
+    Effect.gen(function* () {
+      const cuts = Array.from({ length: 4 }, (_, nth) => cutAfter(`part ${nth}. `, "stream_stalled"))
+      const { events, provider } = yield* eventsOf(cuts, { continues: true })
+      assert.strictEqual(provider.requests.length, 3)
+      const end = events.at(-1)
+      assert.strictEqual(end?.type === "TurnEnded" ? end.failure?.type : "", "stream_stalled")
+    })
+  )
+
+  it.effect("that breaks off for a reason that does not pass ends the turn", () =>
+    Effect.gen(function* () {
+      const { events, provider } = yield* eventsOf([cutAfter("so far", "authentication")], { continues: true })
+      assert.strictEqual(provider.requests.length, 1)
+      const end = events.at(-1)
+      assert.strictEqual(end?.type === "TurnEnded" ? end.failure?.type : "", "authentication")
+    })
+  )
+
+  it.effect("never runs a tool whose call was in a reply that broke off", () =>
+    Effect.gen(function* () {
+      const asked = Stream.concat(Stream.take(calls({ a: { tool: "unsafe", text: "x" } }), 1), failing("stream_cut"))
+      const tools = countingTools({ folder: yield* temporary })
+      const provider = make([asked, text("no need")])
+      const events = yield* Effect.andThen(say("hello"), Effect.andThen(ended(), AgentWorld.log())).pipe(
+        Effect.provide(AgentWorld.layer({ providers: [provider], tools }))
+      )
+      assert.isFalse(events.some(({ type }) => type === "ToolCalled"))
+      assert.strictEqual(provider.requests.length, 2)
+    })
+  )
+
+  it.effect("that reaches its length limit is gone on with, so often, and the turn says if it is not whole", () =>
+    Effect.gen(function* () {
+      const parts = Array.from({ length: 5 }, (_, nth) => text(`part ${nth}. `, "length"))
+      const { events, provider, types } = yield* eventsOf(parts)
+      assert.strictEqual(types.filter((type) => type === "ReplyContinued").length, 3)
+      assert.strictEqual(provider.requests.length, 4)
+      assert.deepInclude(events.at(-1), { outcome: "completed", cutShort: "length" })
+    })
+  )
+
+  it.effect("that used up its length limit without a word ends the turn with what to do about it", () =>
+    Effect.gen(function* () {
+      const { events } = yield* eventsOf([text("", "length")])
+      const end = events.at(-1)
+      assert.deepStrictEqual(end?.type === "TurnEnded" ? end.failure : undefined, {
+        type: "max_tokens",
+        message: "the model used up its reply before it said anything; raise the agent's maxTokens"
+      })
+    })
+  )
+
+  it.effect("falls back to the models that stand in, and the log says who answered after whom, and what it cost", () =>
+    Effect.gen(function* () {
+      const first = make([failing("overloaded")], "first")
+      const second = make([FakeProvider.counted("hi", 1_000_000, 100_000)], "second")
+      const priced = { ...second.service, priceOf: () => ({ input: 3, output: 15 }) }
+      const agents = { main: { model: "first/large", fallbacks: ["second/small", "first/large"] } }
+      const world = AgentWorld.layer({ providers: [first, priced], agents })
+      yield* Effect.gen(function* () {
+        yield* Effect.andThen(say("hello"), ended())
+        assert.deepInclude(yield* event("ModelCalled"), { model: "first/large" })
+        assert.deepInclude(yield* event("ModelReplied"), {
+          model: "second/small",
+          detours: [{ model: "first/large", reason: "overloaded", detail: "told to fail with overloaded" }],
+          cost: 4.5
+        })
+        const { logs } = yield* AgentWorld.World
+        const told = logs.find(({ message }) => String(message) === "model call falls back")
+        assert.deepInclude(told?.annotations, { from: "first/large", to: "second/small", reason: "overloaded" })
+      }).pipe(Effect.provide(world))
+    })
+  )
 
   it.effect("describes the agent's tools and no others", () =>
     Effect.gen(function* () {

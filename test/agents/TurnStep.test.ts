@@ -5,10 +5,12 @@ import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { empty, foldAll } from "../../src/sessions/SessionLog.ts"
 import {
   asked,
+  brokeOff,
   called,
   cancelRequested,
   compacted,
   compacting,
+  continued,
   ended,
   measured,
   overflowed,
@@ -68,6 +70,8 @@ const inWords = (directive: Directive): string => {
       return `drop ${directive.approval}`
     case "SettleCall":
       return `settle ${directive.call} as ${directive.outcome}`
+    case "GoOn":
+      return `go on after ${directive.cause}`
     case "EndTurn":
       return `end ${directive.turn} as ${directive.outcome}${directive.failure ? `: ${directive.failure.type}` : ""}`
   }
@@ -105,7 +109,7 @@ table("a turn begins and ends", [
   {
     name: "the reply was cut by its length",
     log: [...asking, replied("t", 1, "h", "length")],
-    next: "end t as completed"
+    next: "go on after length"
   },
   { name: "for a reason nobody knows", log: [...asking, replied("t", 1, "h", "unknown")], next: "end t as completed" },
   {
@@ -125,6 +129,90 @@ table("a turn begins and ends", [
   },
   { name: "it is over", log: [...answered, ended("t")], next: "Idle" },
   { name: "it is over and another waits", log: [...answered, said("u"), ended("t")], next: "start u" }
+])
+
+const overLimit = (times: number, from = 1): ReadonlyArray<NewSessionEvent> =>
+  Array.from({ length: times }, (_, nth) => nth + from).flatMap((step) => [
+    called("t", step),
+    replied("t", step, "h", "length"),
+    continued("t", "length")
+  ])
+
+const malformed: NewSessionEvent = {
+  ...replied("t", 1, ""),
+  content: [
+    {
+      type: "tool-call",
+      id: "a",
+      name: "pure",
+      params: {},
+      providerExecuted: false,
+      options: { anthropic: { unparsedInput: '{"tex' } }
+    }
+  ]
+}
+
+table("a reply does not come to its end", [
+  { name: "it broke off and some of it is kept", log: [...asking, brokeOff("t", 1, "h")], next: "go on after cut" },
+  {
+    name: "the model is asked to go on, as the next step",
+    log: [...asking, brokeOff("t", 1, "h"), continued("t", "cut")],
+    next: "call the model for step 2 of t"
+  },
+  {
+    name: "nothing of it is kept: the step is taken again",
+    log: [...asking, brokeOff("t", 1)],
+    next: "call the model for step 1 of t"
+  },
+  {
+    name: "it breaks off for the third time in a row",
+    log: [...asking, brokeOff("t", 1), called("t", 1), brokeOff("t", 1), called("t", 1), brokeOff("t", 1)],
+    next: "end t as failed: stream_cut"
+  },
+  {
+    name: "a reply between two that broke off starts the count anew",
+    log: [
+      ...asking,
+      brokeOff("t", 1),
+      called("t", 1),
+      brokeOff("t", 1),
+      called("t", 1),
+      replied("t", 1, { a: "pure" })
+    ].concat([toolCalled("t", 1, "a", "pure"), returned("t", 1, "a"), called("t", 2), brokeOff("t", 2)]),
+    next: "call the model for step 2 of t"
+  },
+  {
+    name: "what somebody said meanwhile is told first",
+    log: [...asking, said("t"), brokeOff("t", 1, "h")],
+    next: "steer 4 into t"
+  },
+  {
+    name: "and then the model answers that",
+    log: [...asking, said("t"), brokeOff("t", 1, "h"), steered("t", 4)],
+    next: "call the model for step 2 of t"
+  },
+  {
+    name: "somebody cancels",
+    log: [...asking, brokeOff("t", 1, "h"), cancelRequested("t")],
+    next: "end t as cancelled"
+  },
+  {
+    name: "it was gone on with at its length limit as often as may be",
+    log: [...begun, ...overLimit(3), called("t", 4), replied("t", 4, "h", "length")],
+    policy: { maxSteps: 9 },
+    next: "end t as completed"
+  },
+  {
+    name: "it reached its limit without a word",
+    log: [...asking, replied("t", 1, "", "length")],
+    next: "end t as failed: max_tokens"
+  },
+  { name: "a call in it makes no sense", log: [...asking, malformed], next: "settle a as refused" },
+  {
+    name: "the model declines",
+    log: [...asking, replied("t", 1, "", "content-filter")],
+    next: "end t as failed: refused"
+  }
 ])
 
 table("a turn has a limit of steps", [

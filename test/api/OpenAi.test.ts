@@ -26,6 +26,8 @@ const collect = async <A>(items: AsyncIterable<A>): Promise<ReadonlyArray<A>> =>
 
 const user = (content: string) => ({ role: "user" as const, content })
 
+const picture = (url: string) => ({ type: "image_url" as const, image_url: { url } })
+
 const textsOf = (log: ReadonlyArray<{ readonly type: string }>) =>
   log.flatMap((event) => (event.type === "MessageAccepted" ? [at(event, "text")] : []))
 
@@ -240,9 +242,14 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
       /400 messages\[0\]\.role: Expected "system"/
     ],
     [
-      "a picture",
-      [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] }],
-      /400 messages\[0\]\.content.*text/
+      "a sound",
+      [{ role: "user", content: [{ type: "input_audio", input_audio: { data: "", format: "wav" } }] }],
+      /400 messages\[0\]\.content.*"text"/
+    ],
+    [
+      "a picture of the model's",
+      [{ role: "assistant", content: [picture("https://example.org/a.png")] }, user("Hi")],
+      /400 messages\[0\]\.content\[0\]\.type: Expected "text", as only users bring files$/
     ],
     ["no messages", [], /400 messages/],
     [
@@ -265,6 +272,67 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
       assert.strictEqual(error.status, 400)
       assert.match(error.message, detail)
       assert.strictEqual(error.type, "invalid_request_error")
+    })
+  )
+
+  const unfit: ReadonlyArray<readonly [name: string, part: unknown, detail: RegExp]> = [
+    ["no data", picture("data:,"), /image_url\.url: is no data URL in base64$/],
+    [
+      "another type",
+      picture("data:image/svg+xml;base64,AAAA"),
+      /image_url\.url: "image\/svg\+xml" is not taken: expected/
+    ],
+    ["other bytes", picture("data:image/png;base64,AAAA"), /image_url\.url: "image\/png" is not what the bytes are/],
+    [
+      "a link to a disk",
+      picture("file:///etc/passwd"),
+      /image_url\.url: is neither a data URL nor one of http or https$/
+    ],
+    [
+      "a file kept elsewhere",
+      { type: "file", file: { file_id: "f" } },
+      /file\.file_data: is missing, and no file is known/
+    ],
+    ["unknown bytes", { type: "file", file: { file_data: "AAAA" } }, /file\.file_data: is of no type that is taken$/]
+  ]
+
+  it.effect.each(unfit)("is told that %s cannot be taken", ([, part, detail]) =>
+    Effect.gen(function* () {
+      const openai = yield* client
+      const messages = [user("Hi"), { role: "user", content: [{ type: "text", text: "This?" }, part] }]
+      const error = yield* raised(() => openai.chat.completions.create({ model: "main", messages: messages as never }))
+      assert.strictEqual(error.status, 422)
+      assert.match(error.message, /422 messages\[1\]\.content\[1\]\./)
+      assert.match(error.message, detail)
+      assert.strictEqual(error.type, "invalid_request_error")
+    })
+  )
+
+  it.effect("keeps the pictures of messages that came before, where they start a session", () =>
+    Effect.gen(function* () {
+      const { call } = yield* RunningApp
+      const openai = yield* client
+      const link = "https://example.org/a.png"
+      const { data, response } = yield* Effect.promise(() =>
+        openai.chat.completions
+          .create({
+            model: "main",
+            messages: [
+              { role: "user", content: [picture(link)] },
+              { role: "assistant", content: "A cat." },
+              user("say: right")
+            ]
+          })
+          .withResponse()
+      )
+      assert.strictEqual(data.choices[0]?.message.content, "right")
+      const session = response.headers.get("x-session-id")
+      const { json } = yield* call("GET", `/api/v1/tenants/default/sessions/${session}/events`)
+      assert.deepStrictEqual(at(json, "events", 0, "preceding", 0), {
+        role: "user",
+        text: "",
+        files: [{ mediaType: "image/png", url: link }]
+      })
     })
   )
 

@@ -2,6 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, FileSystem } from "effect"
 import { run } from "../support/Command.ts"
+import { png } from "../support/Pictures.ts"
 import { at, RunningApp } from "../support/RunningApp.ts"
 
 /** Whatever the rules on commands are, this one needs a person's consent. */
@@ -39,6 +40,49 @@ layer(RunningApp.layer, { excludeTestServices: true })("fiberclaw chat", (it) =>
       const { stderr } = yield* chat(["/quit"], "--session", "titled")
       assert.match(stderr, /^default\/main, session titled \(My plans\)\. Type a message/)
     })
+  )
+
+  it.effect("sends files along with the first thing said, if they are what models are shown", () =>
+    Effect.gen(function* () {
+      const { call } = yield* RunningApp
+      const folder = yield* FileSystem.FileSystem.use((fs) => fs.makeTempDirectoryScoped())
+      const [dot, notes, program] = [`${folder}/dot.png`, `${folder}/notes.md`, `${folder}/program`]
+      yield* FileSystem.FileSystem.use((fs) =>
+        Effect.all([
+          fs.writeFile(dot, png),
+          fs.writeFileString(notes, "# Notes"),
+          fs.writeFile(program, Buffer.from("\x7fELF\0"))
+        ])
+      )
+      const lines = ["say: one", "say: two"]
+      const sent = yield* chat(lines, "--session", "shown", "--file", dot, "--file", notes)
+      assert.deepStrictEqual([sent.code, sent.stdout], [0, "one\ntwo\n"], sent.stderr)
+      const { json } = yield* call("GET", "/api/v1/tenants/default/sessions/shown/events")
+      const messages = (at(json, "events") as ReadonlyArray<object>).filter(
+        (event) => at(event, "type") === "MessageAccepted"
+      )
+      assert.deepStrictEqual(
+        messages.map((message) =>
+          [0, 1].map((nth) => [at(message, "files", nth, "name"), at(message, "files", nth, "mediaType")])
+        ),
+        [
+          [
+            ["dot.png", "image/png"],
+            ["notes.md", "text/plain"]
+          ],
+          [
+            [undefined, undefined],
+            [undefined, undefined]
+          ]
+        ]
+      )
+      const refused = yield* chat(lines, "--file", program)
+      assert.deepStrictEqual([refused.code, refused.stdout], [1, ""])
+      assert.match(refused.stderr, /program is none of what models are shown: image\/jpeg, /)
+      const missing = yield* chat(lines, "--file", `${folder}/nothing`)
+      assert.strictEqual(missing.code, 1)
+      assert.match(missing.stderr, /nothing cannot be read/)
+    }).pipe(Effect.provide(NodeServices.layer))
   )
 
   it.effect("asks for consent, once, for always or not at all", () =>

@@ -73,6 +73,34 @@ describe("drawing a status", () => {
     ])
   })
 
+  it("shows which models are left alone and how many calls wait for room, if there are any", () => {
+    const waiting = [1, 2].map((second) => ({
+      session: "s",
+      since: `2026-01-01T11:59:3${second}.000Z`,
+      until: "2026-01-01T12:05:00.000Z",
+      reason: "requests" as const
+    }))
+    const until = "2026-01-01T12:00:08.000Z"
+    const providers: NonNullable<Status["tenants"][number]["providers"]> = [
+      { name: "quiet", health: [{ key: "key 1", model: "m", state: "closed" }], waiting: [] },
+      {
+        name: "claude",
+        health: [
+          { key: "key 1", model: "m", state: "open", until, reason: "overloaded" },
+          { key: "key 2", model: "m", state: "half-open", reason: "connection" }
+        ],
+        waiting
+      }
+    ]
+    const lines = draw(statusOf(node("top"), { tenants: [{ id: "a", state: "running", providers }] }), plain)
+    assert.deepStrictEqual(lines.slice(4, 8), [
+      "",
+      "a/claude: m failed with key 1 (overloaded), left alone for 8s",
+      "a/claude: m failed with key 2 (connection), tried with the next call",
+      "a/claude: 2 calls wait for room (requests), the longest for 29s"
+    ])
+  })
+
   it("says why the service is not ready, and that a tenant is down", () => {
     const reasons = ["tenant a is parked"]
     const lines = draw(statusOf(node("top"), { ready: false, reasons, tenants: [{ id: "a", state: "parked" }] }), plain)
@@ -197,7 +225,8 @@ layer(RunningApp.layer, { excludeTestServices: true })("fiberclaw status", (it) 
       assert.deepStrictEqual(at(status, "tenants", 1), {
         id: "other",
         state: "running",
-        use: { agents: 1, sessions: 0, activeSessions: 0 }
+        use: { agents: 1, sessions: 0, activeSessions: 0 },
+        providers: [{ name: "demo", health: [], waiting: [] }]
       })
       const viewer = yield* token("viewer", "other")
       const own = JSON.parse((yield* run(["status", "--json", "--url", url, "--token", viewer])).stdout)

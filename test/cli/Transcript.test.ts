@@ -12,6 +12,9 @@ const event = (body: NewSessionEvent): SessionEvent => ({ ...body, seq: 1, at: "
 const delta = (text: string, offset = 0): TextDelta => ({ type: "TextDelta", turn, step: 1, called: 1, offset, text })
 const replied = (text: string): SessionEvent =>
   event({ type: "ModelReplied", turn, step: 1, content: [{ type: "text", text }], finishReason: "stop", usage })
+const cut = (text: string) =>
+  event({ type: "ReplyCut", turn, step: 1, text, reason: "stream_cut", detail: "the connection broke" })
+const goesOn = (cause: "cut" | "length") => event({ type: "ReplyContinued", turn, cause })
 const called = (input: { readonly [key: string]: string }) =>
   event({ type: "ToolCalled", turn, step: 1, call, tool: "exec", input, effect: "unsafe", key: "key" })
 const returned = (output: string) => event({ type: "ToolReturned", turn, step: 1, call, outcome: "succeeded", output })
@@ -33,6 +36,18 @@ const cases: ReadonlyArray<
   ["nothing for a reply without text", replied(""), "", "", ""],
   ["that a turn goes on", event({ type: "TurnResumed", turn }), "", "(resumed)\n", ""],
   ["that a turn goes on, on a line of its own", event({ type: "TurnResumed", turn }), "hel", "\n(resumed)\n", ""],
+  ["what is missing of a reply that was cut off", cut("hello"), "hel", "lo\n(cut off, goes on)\n", ""],
+  ["a reply that is begun again, below what was shown of it", cut(""), "hel", "\n(cut off, begun again)\n", ""],
+  ["one that is begun again before it said anything", cut(""), "", "(cut off, begun again)\n", ""],
+  ["that a long reply goes on", goesOn("length"), "", "(at its length limit, goes on)\n", ""],
+  ["once only that one that was cut off goes on", goesOn("cut"), "", "", ""],
+  [
+    "that an answer is not whole",
+    event({ type: "TurnEnded", turn, outcome: "completed", cutShort: "length" }),
+    "",
+    "! the answer is not whole: it is over its length limit\n",
+    ""
+  ],
   ["a command as it is", called({ command: "ls -la" }), "", "> exec ls -la\n", ""],
   ["other input as JSON", called({ path: "a" }), "", `> exec {"path":"a"}\n`, ""],
   ["a short output whole", returned("one\ntwo\n"), "", "  one\n  two\n", ""],

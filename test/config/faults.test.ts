@@ -155,6 +155,31 @@ const cases: ReadonlyArray<Case> = [
     ]
   },
   {
+    file: main,
+    text: `${agentYaml}thinking: { budget: 4096 }`,
+    faults: [
+      "3:21: thinking.budget: to think for 4096 tokens leaves nothing of a reply of maxTokens, which is 4096; " +
+        "raise maxTokens, or lower the budget"
+    ]
+  },
+  {
+    file: main,
+    text: `${agentYaml}thinking: { budget: 100 }\neffort: maximal`,
+    faults: [
+      "3:11: thinking: expected adaptive, off, or { budget: TOKENS } with 1024 tokens or more, got a mapping",
+      '4:9: effort: expected one of low, medium, high, xhigh, max, got "maximal"'
+    ]
+  },
+  {
+    file: main,
+    text: `${agentYaml}maxTokens: 2000\nthinking:\n  budget: "\${BUDGET}"\n`,
+    env: { BUDGET: "3000" },
+    faults: [
+      "5:11: thinking.budget: to think for the value of ${BUDGET} tokens leaves nothing of a reply of maxTokens, which is " +
+        "2000; raise maxTokens, or lower the budget"
+    ]
+  },
+  {
     file: tenant,
     text: `${tenantYaml}channels: { d: { kind: discord, token: "\${BOT:-}", agent: main } }`,
     faults: ["4:40: channels.d is enabled but has no token; set the environment variable BOT"]
@@ -254,6 +279,16 @@ describe("a wrong file", () => {
           `${tenant}:6:9: channels.chat: this version cannot connect to discord yet; set enabled: false`
         ])
       })
+    )
+
+    it.effect(
+      "accepts thinking within the reply, and a long reply of a model whose window is for its provider to say",
+      () =>
+        Effect.gen(function* () {
+          const own = "maxTokens: 300000\nthinking: { budget: 299999 }\neffort: max\n"
+          const { tenants } = yield* loadFiles({ ...minimal, [main]: `${agentYaml}${own}` })
+          assert.strictEqual(tenants.size, 1)
+        })
     )
 
     it.effect("accepts a small window for small replies", () =>

@@ -1,5 +1,6 @@
 /** Short ways to say what is appended. */
 import type { Settlement } from "../../src/domain/Approval.ts"
+import { type FileBytes, Sha256 } from "../../src/domain/Attachment.ts"
 import { AgentId, ApprovalId, CallId, SessionId, TurnId } from "../../src/domain/Ids.ts"
 import { blank } from "../../src/domain/Note.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
@@ -19,6 +20,24 @@ export const accepted = (
   channel,
   text: "hello",
   ...(externalId !== undefined && { externalId })
+})
+
+/** Bytes, under a hash that is only made up. */
+export const fileOf = (digit: string): FileBytes => ({
+  sha256: Sha256.make(digit.repeat(64)),
+  data: new TextEncoder().encode(`bytes of ${digit}`)
+})
+
+export const dot = fileOf("d")
+
+/** A message that brings these files. */
+export const bringing = (inTurn: string, ...files: ReadonlyArray<FileBytes>): NewSessionEvent => ({
+  type: "MessageAccepted",
+  turn: turn(inTurn),
+  agent: AgentId.make("main"),
+  channel: "api",
+  text: "look",
+  files: files.map(({ data, sha256 }) => ({ name: "dot.png", mediaType: "image/png", bytes: data.length, sha256 }))
 })
 
 export const called = (inTurn: string, step: number): NewSessionEvent => ({

@@ -71,6 +71,8 @@ export const occurrences: Readonly<Record<EventType, ReadonlyArray<Occurrence>>>
     ...nth(2, "pure", "steered")
   ],
   ModelReplied: [{ scenario: "plain" }, { scenario: "pure", called: "a call" }, ...nth(2, "pure", "steered")],
+  ReplyCut: [{ scenario: "cut off" }],
+  ReplyContinued: [{ scenario: "cut off" }],
   ToolCalled: [
     ...everyTool,
     { scenario: "allowed" },

@@ -45,6 +45,8 @@ interface Heard {
   readonly hasResults: boolean
   /** Whether an answer of an earlier turn is still in what the model is sent. */
   readonly hasAnswer: boolean
+  /** Whether an answer that was cut off is to be gone on with. */
+  readonly goesOn: boolean
   /** How many calls stand in the conversation. */
   readonly calls: number
 }
@@ -66,6 +68,7 @@ const heard = (body: unknown): Heard => {
     words,
     hasResults: asBlocks(messages.at(-1)?.content ?? []).some(({ type }) => type === "tool_result"),
     hasAnswer: blocks.some(({ text }) => text === answer),
+    goesOn: blocks.slice(said + 1).some(({ text = "" }) => text.startsWith("[Your reply was cut off here.")),
     calls: blocks.filter(({ type }) => type === "tool_use").length
   }
 }
@@ -118,7 +121,7 @@ export const make: Effect.Effect<Model, never, Scope.Scope> = Effect.gen(functio
 const tokensOf = (body: unknown) => Math.ceil(JSON.stringify(body).length / 4)
 
 const answerTo = (
-  { calls, hasAnswer, hasResults, session, words }: Heard,
+  { calls, goesOn, hasAnswer, hasResults, session, words }: Heard,
   latch: Latch.Latch,
   usage: NonNullable<Server.Reply["usage"]>
 ): Server.Answer => {
@@ -135,6 +138,8 @@ const answerTo = (
       return hasAnswer ? tooLong : whole
     case "wait":
       return { ...whole, gate: latch }
+    case "cut":
+      return goesOn ? whole : { ...whole, body: whole.body.subarray(0, bytesOf(whole, 3)), after: "cut" }
     case "half":
       return Latch.isOpen(latch) ? whole : { ...whole, interruption: { after: bytesOf(whole, 3), act: Effect.never } }
     default:

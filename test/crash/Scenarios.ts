@@ -186,6 +186,7 @@ export const scenarios = {
   cancelled,
   "cancelled while a tool runs": cancelledTool,
   "cancelled while a person is asked": cancelledApproval,
+  "cut off": { agent: "main", act: saying("cut"), ends: ["completed"] },
   "half an answer": { agent: "main", act: saying("half"), ends: ["completed"] },
   "pure and long": { agent: "main", act: saying("call: pure hold"), ends: ["completed"], tool: "pure" },
   "unsafe and long": { agent: "main", act: saying("call: unsafe hold"), ends: ["completed"], tool: "unsafe" },

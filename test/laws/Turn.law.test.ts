@@ -6,6 +6,7 @@ import type { TurnId } from "../../src/domain/Ids.ts"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { type History, messagesOf } from "../../src/sessions/History.ts"
 import { empty, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
+import { goOn } from "../../src/sessions/TurnLog.ts"
 import { restored } from "../../src/sessions/Window.ts"
 import { comesToRest, happens, make, Step, serve, type World } from "./TurnWorld.ts"
 
@@ -72,7 +73,9 @@ const saidIn = ({ history }: SessionState) => messagesOf(history).slice(history.
 
 /** The people's messages that the state holds: told to the model, and waiting to be. */
 const held = (state: SessionState): ReadonlyArray<string> => [
-  ...saidIn(state).flatMap((message) => (message.role === "user" ? textsOf(message) : [])),
+  ...saidIn(state)
+    .flatMap((message) => (message.role === "user" ? textsOf(message) : []))
+    .filter((text) => text !== goOn),
   ...[...state.waiting, ...(state.turn?.steering ?? []), ...(state.turn?.aside ?? [])].map(({ text }) => text)
 ]
 
@@ -114,6 +117,10 @@ const toldIn = (log: ReadonlyArray<NewSessionEvent>): ReadonlyArray<Told> => {
     } else if (event.type === "ModelReplied") {
       push(lines({ role: "assistant", content: event.content }))
       open = event.content.flatMap((part) => (part.type === "tool-call" ? [{ id: part.id, returned: false }] : []))
+    } else if (event.type === "ReplyCut" && event.text !== "") {
+      push([event.text])
+    } else if (event.type === "ReplyContinued") {
+      push([goOn])
     } else if (event.type === "ToolReturned") {
       for (const call of open) call.returned ||= call.id === event.call
       if (open.every(({ returned }) => returned)) push(open.splice(0).map(({ id }) => `tool-result ${id}`))
@@ -271,13 +278,29 @@ describe("in every session", () => {
     }
   })
 
-  law("the model's replies to a turn are its steps, from 1 on without gaps", (world) => {
-    for (const replies of Map.groupBy(of(world, "ModelReplied"), ({ turn }) => turn).values()) {
+  law("the model's replies to a turn, whole or kept in part, are its steps, from 1 on without gaps", (world) => {
+    const kept = world.log.flatMap((event) =>
+      event.type === "ModelReplied" || (event.type === "ReplyCut" && event.text !== "") ? [event] : []
+    )
+    for (const replies of Map.groupBy(kept, ({ turn }) => turn).values()) {
       assert.deepStrictEqual(
         replies.map(({ step }) => step),
         replies.map((_, index) => index + 1)
       )
     }
+  })
+
+  law("the model is asked to go on only right behind what it said, which it is sent as it was", (world) => {
+    for (const [index, event] of world.log.entries()) {
+      if (event.type !== "ReplyContinued") continue
+      const before = world.log.slice(0, index).findLast(({ type }) => type === "ModelReplied" || type === "ReplyCut")
+      assert.strictEqual(event.cause, before?.type === "ReplyCut" ? "cut" : "length")
+    }
+  })
+
+  law("no reply breaks off without end", (world) => {
+    assert.isAtMost(world.state.turn?.cuts ?? 0, 3)
+    assert.isAtMost(world.state.turn?.continued ?? 0, 3)
   })
 
   law("no turn takes more steps than it may, nor is it resumed without end", (world) => {

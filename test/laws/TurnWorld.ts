@@ -14,7 +14,7 @@ import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { noteOf, summarised, withoutSummary } from "../../src/sessions/Compaction.ts"
 import { merge } from "../../src/sessions/NoteChange.ts"
 import { empty, fold, foldAll, type SessionState } from "../../src/sessions/SessionLog.ts"
-import { contentOf, main, replied, returned, usage } from "../support/TurnEvents.ts"
+import { brokeOff, contentOf, main, replied, returned, usage } from "../support/TurnEvents.ts"
 
 /** Tools are named after what the policy says of them; `risky` asks, `missing` is refused. */
 const ToolName = Schema.Literals(["pure", "idempotent", "queryable", "unsafe", "risky", "missing"])
@@ -27,6 +27,7 @@ export const Happening = Schema.Union([
     reason: Schema.Literals(["stop", "tool-calls", "pause", "length", "content-filter"])
   }),
   Schema.TaggedStruct("ModelFails", {}),
+  Schema.TaggedStruct("ReplyBreaks", { kept: Schema.Boolean }),
   Schema.TaggedStruct("Return", {
     which: Schema.Literals([0, 1, 2]),
     outcome: Schema.Literals(["succeeded", "failed"])
@@ -198,6 +199,11 @@ export const happens = (world: World, happening: Happening): void => {
     case "ModelFails": {
       const act = world.acts.find((candidate) => candidate._tag === "CallModel")
       if (act !== undefined) end(world, act, { type: "TurnEnded", turn: act.turn as TurnId, outcome: "failed" })
+      return
+    }
+    case "ReplyBreaks": {
+      const act = world.acts.find((candidate) => candidate._tag === "CallModel")
+      if (act !== undefined) end(world, act, brokeOff(act.turn, act.step, happening.kept ? "so it" : ""))
       return
     }
     case "Return": {

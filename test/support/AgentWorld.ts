@@ -24,6 +24,7 @@ import { Providers } from "../../src/providers/Providers.ts"
 import { follow } from "../../src/sessions/Feed.ts"
 import { SessionStore, StoreUnavailable } from "../../src/sessions/SessionStore.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
+import { Spending } from "../../src/tenants/Spending.ts"
 import { Tenant } from "../../src/tenants/Tenant.ts"
 import type { Tool } from "../../src/tools/Tool.ts"
 import { Toolbox } from "../../src/tools/Toolbox.ts"
@@ -73,7 +74,7 @@ const runnerOf = ({ runner }: WorldOptions) =>
 const treeOf = (options: WorldOptions) =>
   Subtree.make(tenantId, { intensity: { restarts: 10, within: "1 minute" } }).pipe(
     Subtree.child("tenant", Layer.succeed(Tenant, tenantOf(options))),
-    Subtree.child("store", options.store ?? SessionStore.layerMemory),
+    Subtree.child("store", Layer.provideMerge(Spending.layer, options.store ?? SessionStore.layerMemory)),
     Subtree.child("signals", Signals.layer),
     Subtree.child(
       "providers",

@@ -71,6 +71,22 @@ export const replied = (
   usage
 })
 
+/** A reply that broke off; `text` is what is kept of it. */
+export const brokeOff = (turn: string, step: number, text = ""): NewSessionEvent => ({
+  type: "ReplyCut",
+  turn: TurnId.make(turn),
+  step,
+  text,
+  reason: "stream_cut",
+  detail: "the connection broke during the answer"
+})
+
+export const continued = (turn: string, cause: "cut" | "length"): NewSessionEvent => ({
+  type: "ReplyContinued",
+  turn: TurnId.make(turn),
+  cause
+})
+
 export const toolCalled = (turn: string, step: number, call: string, effect: EffectClass): NewSessionEvent => ({
   type: "ToolCalled",
   turn: TurnId.make(turn),

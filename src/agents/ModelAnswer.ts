@@ -1,0 +1,202 @@
+/**
+ * What comes of asking for an answer: who gave it, after whom, and what it cost; or that it broke off in the middle.
+ *
+ * Every model call of a tenant goes through here, whatever it is for.
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Response from "effect/ai/Response"
+import type { TurnId } from "../domain/Ids.ts"
+import type { Detour, NewSessionEvent } from "../domain/SessionEvent.ts"
+import { ask, type Failed, nameOf, type Question, type Target } from "../providers/ModelCall.ts"
+import { estimate, meter } from "../providers/CallCost.ts"
+import { costOf, mostOf } from "../providers/Pricing.ts"
+import type { ProviderPart } from "../providers/Provider.ts"
+import { isTransient, ProviderError } from "../providers/ProviderError.ts"
+import type { Cost } from "../providers/RateLimitState.ts"
+import { isContent } from "../providers/Retry.ts"
+import type { Amount } from "../tenants/Budget.ts"
+import { Spending, type SpendLimitReached } from "../tenants/Spending.ts"
+
+/** A whole answer. `model` is who gave it, as `provider/model`; `cost` is in US dollars, if its price is known. */
+export interface Whole {
+  readonly _tag: "Whole"
+  readonly model: string
+  readonly detours: ReadonlyArray<Detour>
+  readonly finish: Response.FinishPart
+  readonly usage: typeof Response.Usage.Encoded
+  /** The vendor's id of it. */
+  readonly id?: string
+  readonly cost?: number
+}
+
+/** An answer that began and broke off for a reason that may pass. */
+export interface Cut {
+  readonly _tag: "Cut"
+  readonly error: ProviderError
+  /** Whether who gave it can go on where it stopped. */
+  readonly continues: boolean
+}
+
+/**
+ * Asks the first of `targets`, and the others if it has to be; `hear` is given the parts as they come. What the call may
+ * take at most is set aside of the tenant's day before, and what it took is counted after it.
+ */
+export type Answer = (
+  targets: Targets,
+  question: Question,
+  hear: (parts: ReadonlyArray<ProviderPart>) => void
+) => Effect.Effect<Whole | Cut, ProviderError | SpendLimitReached>
+
+type Targets = Arr.NonEmptyReadonlyArray<Target>
+
+export const make: Effect.Effect<Answer, never, Spending> = Effect.map(
+  Spending,
+  (spending): Answer =>
+    (targets, question, hear) =>
+      Effect.suspend(() => {
+        const course = begin(targets, question)
+        return spending.spend(course.most, run(course, targets, question, hear), course.taken)
+      })
+)
+
+/** How a call goes on. */
+interface Course {
+  target: Target
+  readonly detours: Array<Detour>
+  begun: boolean
+  id?: string
+  finish?: Response.FinishPart
+  readonly most: Amount
+  readonly taken: () => Amount
+  readonly count: (parts: ReadonlyArray<ProviderPart>) => void
+}
+
+const begin = (targets: Targets, question: Question): Course => {
+  const expected = estimate({ ...question, model: targets[0].model })
+  const counter = meter(expected, false)
+  const course: Course = {
+    target: targets[0],
+    detours: [],
+    begun: false,
+    most: mostBy(targets, expected),
+    taken: () => amountOf(course.target, counter.used, course.finish),
+    count: counter.hear
+  }
+  return course
+}
+
+const run = Effect.fnUntraced(function* (
+  course: Course,
+  targets: Targets,
+  question: Question,
+  hear: (parts: ReadonlyArray<ProviderPart>) => void
+): Effect.fn.Return<Whole | Cut, ProviderError> {
+  const fellBack = (failed: Failed, next: Target) => {
+    course.target = next
+    course.detours.push({ model: nameOf(failed.target), reason: failed.error.reason, detail: failed.error.detail })
+    return tellDetour(question, failed, next)
+  }
+  const listening = Stream.runForEachArray(ask(targets, question, fellBack), (parts) =>
+    Effect.sync(() => {
+      course.count(parts)
+      for (const part of parts) follow(course, part)
+      hear(parts)
+    })
+  )
+  return yield* Effect.matchEffect(listening, {
+    onSuccess: () => whole(course),
+    onFailure: (error) => (course.begun && isTransient(error) ? Effect.succeed(cut(course, error)) : Effect.fail(error))
+  })
+})
+
+const follow = (course: Course, part: ProviderPart): void => {
+  if (part.type === "response-metadata" && part.id !== undefined) course.id = part.id
+  if (part.type === "finish") course.finish = part
+  course.begun ||= isContent(part)
+}
+
+const cut = ({ target }: Course, error: ProviderError): Whole | Cut => ({
+  _tag: "Cut",
+  error,
+  continues: target.provider.continues === true
+})
+
+const whole = (course: Course): Effect.Effect<Whole | Cut, ProviderError> => {
+  const { begun, detours, finish, id, target } = course
+  if (finish === undefined)
+    return begun ? Effect.succeed(cut(course, unfinished(target))) : Effect.fail(unfinished(target))
+  const usage = encodeUsage(finish.usage)
+  const cost = costBy(target, usage, finish)
+  return Effect.succeed({
+    _tag: "Whole",
+    model: nameOf(target),
+    detours,
+    finish,
+    usage,
+    ...(cost === undefined ? {} : { cost }),
+    ...(id === undefined ? {} : { id })
+  })
+}
+
+/** A limit of the tenant's own day ends the turn: the reason says which, and when it begins anew. */
+export const overspent = (turn: TurnId, { message }: SpendLimitReached): NewSessionEvent => ({
+  type: "TurnEnded",
+  turn,
+  outcome: "failed",
+  failure: { type: "spend_limit", message }
+})
+
+/** A stream without a finish was cut, whatever it said before. */
+const unfinished = ({ provider }: Target) =>
+  new ProviderError({
+    provider: provider.name,
+    reason: "stream_cut",
+    detail: "the model's reply ended before it was finished"
+  })
+
+const tellDetour = ({ session }: Question, { error, target }: Failed, next: Target) =>
+  Effect.logWarning("model call falls back").pipe(
+    Effect.annotateLogs({ ...error.facts, advice: error.advice, from: nameOf(target), to: nameOf(next) }),
+    Effect.annotateLogs(session === undefined ? {} : { session })
+  )
+
+const encodeUsage = Schema.encodeSync(Response.Usage)
+
+/** What providers say of the end of a reply that is priced by itself. */
+const decodePriced = Schema.decodeUnknownOption(
+  Schema.Struct({ usage: Schema.Struct({ cacheWriteHour: Schema.optionalKey(Schema.Int) }) })
+)
+
+const costBy = (
+  { model, provider }: Target,
+  usage: Whole["usage"],
+  finish?: Response.FinishPart
+): number | undefined => {
+  const price = provider.priceOf?.(model)
+  if (price === undefined) return undefined
+  const [priced] = Arr.getSomes(Object.values(finish?.metadata ?? {}).map((vendor) => decodePriced(vendor)))
+  return costOf(price, { usage, ...priced?.usage })
+}
+
+/** As the provider counted it, or else as we do. */
+const amountOf = (target: Target, { inputTokens, outputTokens }: Cost, finish?: Response.FinishPart): Amount => {
+  const guessed = { inputTokens: { total: inputTokens }, outputTokens: { total: outputTokens } }
+  const usage = finish === undefined ? guessed : encodeUsage(finish.usage)
+  const cost = costBy(target, usage, finish)
+  return {
+    tokens: (usage.inputTokens.total ?? 0) + (usage.outputTokens.total ?? 0),
+    ...(cost === undefined ? {} : { cost })
+  }
+}
+
+/** Whoever answers: what the dearest of them may take, as far as prices are known. */
+const mostBy = (targets: Targets, { inputTokens, outputTokens }: Cost): Amount => {
+  const costs = targets.flatMap(({ model, provider }) => {
+    const price = provider.priceOf?.(model)
+    return price === undefined ? [] : [mostOf(price, { input: inputTokens, output: outputTokens })]
+  })
+  return { tokens: inputTokens + outputTokens, ...(costs.length === 0 ? {} : { cost: Math.max(...costs) }) }
+}
