@@ -15,6 +15,9 @@ import { firstText } from "./FirstText.ts"
 import { idleMemory } from "./IdleMemory.ts"
 import { supervision } from "./kernel/Kernel.ts"
 import { root } from "./Processes.ts"
+import { limiting } from "./providers/Limits.ts"
+import { parsing } from "./providers/Parsing.ts"
+import { streaming } from "./providers/Streams.ts"
 import { activeSessions } from "./sessions/Active.ts"
 import { atRest } from "./sessions/AtRest.ts"
 import { long } from "./sessions/Long.ts"
@@ -30,6 +33,9 @@ const figures: ReadonlyArray<Figure> = [
   throughput,
   firstText,
   appends,
+  parsing,
+  streaming,
+  limiting,
   atRest,
   long,
   activeSessions,

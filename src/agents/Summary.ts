@@ -57,11 +57,13 @@ export const compact = Effect.fn("Summary.compact")(
       "gen_ai.request.model": targets[0].model,
       "gen_ai.conversation.id": session.id
     })
-    const { note, ...spent } = yield* noteBy(answer, targets, session, act)
+    const { note, spent } = yield* noteBy(answer, targets, session, act)
+    const without = (detail: string) => ({ ...withoutSummary(state, limits, act, detail), ...spent })
+    if (note === undefined) return without("the summary could not be understood")
     const { dropped, note: fitting } = NoteChange.fitting(note, roomForNote(state, limits))
     const detail = droppedDetail(dropped)
     const event = summarised(state, limits, act, fitting, { ...spent, ...(detail === undefined ? {} : { detail }) })
-    return event ?? withoutSummary(state, limits, act, "the summary was no shorter than what it would have stood for")
+    return event ?? without("the summary was no shorter than what it would have stood for")
   },
   Effect.timeoutOrElse({
     duration: patience,
@@ -78,7 +80,7 @@ export const compact = Effect.fn("Summary.compact")(
     )
 )
 
-/** The next note, asked for once more where it has become too long. */
+/** The next note, asked for once more where it has become too long; none if the model's answer could not be understood. */
 const noteBy = Effect.fnUntraced(function* (
   answer: Answer,
   targets: Targets,
@@ -86,15 +88,16 @@ const noteBy = Effect.fnUntraced(function* (
   { limits, state, through }: CompactAct
 ) {
   const first = yield* ask(answer, targets, session, limits.window, summaryRequest(state, limits, through))
-  const merged = NoteChange.merge(noteOf(state), first.changes)
+  if (Option.isNone(first.changes)) return { note: undefined, spent: first.spent }
+  const merged = NoteChange.merge(noteOf(state), first.changes.value)
   const room = Math.floor(roomForNote(state, limits))
-  if (NoteChange.sizeOf(merged) <= room) return { note: withInstructions(state, through, merged), ...first.spent }
-  const second = yield* Effect.option(
-    ask(answer, targets, session, limits.window, { note: merged, transcript: [] }, room)
+  if (NoteChange.sizeOf(merged) <= room) return { note: withInstructions(state, through, merged), spent: first.spent }
+  const second = Option.getOrUndefined(
+    yield* Effect.option(ask(answer, targets, session, limits.window, { note: merged, transcript: [] }, room))
   )
-  if (Option.isNone(second)) return { note: withInstructions(state, through, merged), ...first.spent }
-  const note = withInstructions(state, through, NoteChange.merge(merged, second.value.changes))
-  return { note, ...together(first.spent, second.value.spent) }
+  const changes = second === undefined ? {} : Option.getOrElse(second.changes, () => ({}))
+  const note = withInstructions(state, through, NoteChange.merge(merged, changes))
+  return { note, spent: second === undefined ? first.spent : together(first.spent, second.spent) }
 })
 
 const ask = Effect.fnUntraced(function* (
@@ -113,10 +116,8 @@ const ask = Effect.fnUntraced(function* (
   })
   if (answered._tag === "Cut") return yield* answered.error
   const { cost, model, usage } = answered
-  const changes = changesIn(text)
-  if (Option.isNone(changes)) return yield* new SummaryFailed({ reason: "the summary could not be understood" })
   const spent: Spent = { usage, model, ...(cost === undefined ? {} : { cost }) }
-  return { changes: changes.value, spent }
+  return { changes: changesIn(text), spent }
 })
 
 const together = (one: Spent, other: Spent): Spent => ({

@@ -133,7 +133,7 @@ export const decide = (state: SessionState, policy: Policy): Directive => {
 
 const decideStep = (state: Running, { context, maxResumes, maxSteps }: Policy): Directive => {
   const { turn } = state
-  if (turn.step >= maxSteps) return failed(turn, "max_steps", `the turn reached its limit of ${maxSteps} steps`)
+  if (turn.step - turn.goneOn >= maxSteps) return failed(turn, "max_steps", `the turn reached its limit of ${maxSteps} steps`)
   if (turn.overflows > 1) return failed(turn, "context_overflow", texts.overflow)
   const call: Directive = { _tag: "CallModel", turn: turn.id, step: turn.step + 1 }
   if (context === undefined) return turn.overflowing ? failed(turn, "context_overflow", texts.overflow) : call
@@ -159,8 +159,8 @@ const decideEnd = (turn: TurnState, reason: NonNullable<TurnState["finished"]>):
     case "content-filter":
       return failed(turn, "refused", refusal(turn.stop))
     case "length":
-      if (!turn.spoke) return failed(turn, "max_tokens", texts.wordless)
-      return turn.continued < mostContinued
+      if (!turn.spoke && turn.continued === 0) return failed(turn, "max_tokens", texts.wordless)
+      return turn.spoke && turn.continued < mostContinued
         ? { _tag: "GoOn", turn: turn.id, cause: "length" }
         : { _tag: "EndTurn", turn: turn.id, outcome: "completed", cutShort: "length" }
     case "error":

@@ -66,6 +66,10 @@ export const make = Effect.fnUntraced(function* <E>(
     }
     watch.start((late) => end(Effect.fail(late)))
     listen()
+    return Effect.sync(() => {
+      over = true
+      watch.rest()
+    })
   })
   return {
     next,

@@ -107,6 +107,7 @@ const started = (state: SessionState, event: NewSessionEventOf<"TurnStarted">): 
     overflowing: false,
     cuts: 0,
     continued: 0,
+    goneOn: 0,
     calls: [],
     steering: [],
     aside: [],

@@ -45,11 +45,8 @@ export const inTurn = (
       const history = History.append(state.history, state.seq + 1, [
         { role: "user", content: [{ type: "text", text: goOn }] }
       ])
-      return {
-        ...state,
-        history,
-        turn: { ...afresh(turn), continued: turn.continued + (event.cause === "length" ? 1 : 0) }
-      }
+      const continued = turn.continued + (event.cause === "length" ? 1 : 0)
+      return { ...state, history, turn: { ...afresh(turn), goneOn: turn.goneOn + 1, continued } }
     }
     case "ModelReplied":
       return replied(state, turn, event)

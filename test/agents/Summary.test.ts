@@ -151,6 +151,31 @@ describe("a summary", () => {
   fails("that hangs does too, in the end", () => Stream.never, /took longer than 3 minutes/)
   fails("that is cut off by an error of the window does too", () => failing("context_overflow"), /context_overflow/)
 
+  const spent = (name: string, summarise: (request: ProviderRequest) => Reply, times: number) =>
+    it.effect(name, () =>
+      withModel({ summarise }, (requests) =>
+        Effect.gen(function* () {
+          yield* talk(enough)
+          const [compacted] = yield* compactions
+          assert.lengthOf(requests.filter(isSummary), times * (yield* compactions).length)
+          assert.strictEqual(compacted?.usage?.outputTokens.total, times * 7)
+          assert.strictEqual(compacted?.model, "fake/model")
+        })
+      )
+    )
+
+  const long = Array.from({ length: 60 }, (_, nth) => `It was said once more that the sea is calm, for the ${nth}. time.`)
+
+  spent("is counted also where it cannot be understood", () => counted('{"foo": 1}', 10, 7), 1)
+  spent(
+    "is counted also where a shorter one cannot be understood",
+    (request) =>
+      summaryOf(request).transcript.length === 0
+        ? counted('{"foo": 1}', 10, 7)
+        : counted(JSON.stringify({ add: { facts: long } }), 10, 7),
+    2
+  )
+
   it.effect("in a fence is understood, and a short one in prose is kept as a fact", () =>
     withModel(
       {
@@ -170,10 +195,6 @@ describe("a summary", () => {
   )
 
   it.effect("that makes the note too long is asked for once more, and what does not fit then goes", () => {
-    const long = Array.from(
-      { length: 60 },
-      (_, nth) => `It was said once more that the sea is calm, for the ${nth}. time.`
-    )
     return withModel({ summarise: (request) => json(request, { add: { facts: [...long, "short"] } }) }, (requests) =>
       Effect.gen(function* () {
         yield* talk(enough)

@@ -73,7 +73,7 @@ const inWords = (directive: Directive): string => {
     case "GoOn":
       return `go on after ${directive.cause}`
     case "EndTurn":
-      return `end ${directive.turn} as ${directive.outcome}${directive.failure ? `: ${directive.failure.type}` : ""}`
+      return `end ${directive.turn} as ${directive.outcome}${directive.failure ? `: ${directive.failure.type}` : ""}${directive.cutShort ? ", cut short" : ""}`
   }
 }
 
@@ -131,8 +131,8 @@ table("a turn begins and ends", [
   { name: "it is over and another waits", log: [...answered, said("u"), ended("t")], next: "start u" }
 ])
 
-const overLimit = (times: number, from = 1): ReadonlyArray<NewSessionEvent> =>
-  Array.from({ length: times }, (_, nth) => nth + from).flatMap((step) => [
+const overLimit = (times: number): ReadonlyArray<NewSessionEvent> =>
+  Array.from({ length: times }, (_, nth) => nth + 1).flatMap((step) => [
     called("t", step),
     replied("t", step, "h", "length"),
     continued("t", "length")
@@ -155,8 +155,9 @@ const malformed: NewSessionEvent = {
 table("a reply does not come to its end", [
   { name: "it broke off and some of it is kept", log: [...asking, brokeOff("t", 1, "h")], next: "go on after cut" },
   {
-    name: "the model is asked to go on, as the next step",
+    name: "the model is asked to go on, as the next step, which the limit of steps does not count",
     log: [...asking, brokeOff("t", 1, "h"), continued("t", "cut")],
+    policy: { maxSteps: 1 },
     next: "call the model for step 2 of t"
   },
   {
@@ -199,8 +200,18 @@ table("a reply does not come to its end", [
   {
     name: "it was gone on with at its length limit as often as may be",
     log: [...begun, ...overLimit(3), called("t", 4), replied("t", 4, "h", "length")],
-    policy: { maxSteps: 9 },
-    next: "end t as completed"
+    next: "end t as completed, cut short"
+  },
+  {
+    name: "the service dies while it is gone on with in a turn of one step",
+    log: [...begun, ...overLimit(2), called("t", 3), resumed("t")],
+    policy: { maxSteps: 1 },
+    next: "call the model for step 3 of t"
+  },
+  {
+    name: "it says nothing more, and was shown in part",
+    log: [...begun, ...overLimit(1), called("t", 2), replied("t", 2, "", "length")],
+    next: "end t as completed, cut short"
   },
   {
     name: "it reached its limit without a word",

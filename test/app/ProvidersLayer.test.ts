@@ -174,4 +174,20 @@ describe("ProvidersLayer", () => {
     >
     assert.deepStrictEqual(limits, { patience: Duration.minutes(5), perModel: {} })
   })
+
+  it.effect("is whole again when it is built anew: who waits for room then gets it", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make([hello, hello])
+      const claude = yield* configured(server.url, { requestsPerMinute: 1 })
+      const layer = ProvidersLayer.make({ claude })
+      const call = (session: string) =>
+        Effect.flatMap(find("claude"), (provider) => Stream.runDrain(provider.stream(request(session))))
+      yield* Effect.provide(find("claude"), layer, { local: true })
+      yield* Effect.gen(function* () {
+        yield* call("a")
+        yield* elapse(yield* Effect.forkChild(call("b"), { startImmediately: true }))
+      }).pipe(Effect.provide(layer, { local: true }))
+      assert.strictEqual(server.requests.length, 2)
+    })
+  )
 })

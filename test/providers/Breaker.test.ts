@@ -217,4 +217,14 @@ describe("Breaker", () => {
       ])
     })
   )
+
+  it.effect("remembers so many models and no more, as their names come from outside", () =>
+    Effect.gen(function* () {
+      const { breaker, call } = yield* world([])
+      for (let model = 0; model < 1_200; model++) yield* call(`model ${model}`)
+      const known = yield* breaker.health
+      assert.strictEqual(known.length, 1_000)
+      assert.strictEqual(known.at(-1)?.model, "model 1199")
+    })
+  )
 })

@@ -316,6 +316,25 @@ describe("KeyPool", () => {
     })
   )
 
+  it.effect("does not let a call stand in a queue for long where somebody else can be asked", () =>
+    Effect.gen(function* () {
+      for (const answers of [[done], [done, done]]) {
+        const { begin, keys, sent, waiting } = yield* world({ requestsPerMinute: 60 }, answers)
+        for (const key of keys) yield* Effect.replicateEffect(busy(key), 60)
+        const others = yield* Effect.forEach(Array.from({ length: 20 }), () => begin(request("a")))
+        const late = yield* begin(request("a", { budget: RetryBudget.make(5, 2) }))
+        yield* TestClock.adjust("5 seconds")
+        const error = yield* Effect.flip(Fiber.join(late))
+        assert.strictEqual(error.reason, "rate_limited")
+        assert.include(error.detail, "for other calls to go first")
+        assert.isFalse(isTransient(error))
+        assert.strictEqual((yield* waiting).length, 20 - sent.filter((line) => line.startsWith("a")).length)
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.joinAll(others)
+      }
+    })
+  )
+
   it.effect("fails at once, with the fault behind it, when all keys are left alone", () =>
     Effect.gen(function* () {
       const overloaded: Answer = () => failing("overloaded")

@@ -67,7 +67,8 @@ describe("ModelCall", () => {
       Effect.gen(function* () {
         const failing = Array.from({ length: 5 }, () => fault(reason))
         const { asked, error, said, told } = yield* play(failing, [text("from b")])
-        const tries = again ? ["a1", "a2", "a3"] : ["a1"]
+        const silent = reason === "timeout" || reason === "stream_stalled"
+        const tries = again && !silent ? ["a1", "a2", "a3"] : ["a1"]
         assert.deepStrictEqual(names(asked), elsewhere ? [...tries, "b1"] : ["a1"])
         assert.strictEqual(said, elsewhere ? "from b" : "")
         assert.deepStrictEqual(told, elsewhere ? [`a/m ${reason}, so b/m`] : [])
@@ -98,6 +99,23 @@ describe("ModelCall", () => {
       const waits = fault("rate_limited", Duration.seconds(20))
       const { asked, said } = yield* play([fault("overloaded", Duration.minutes(1))], [waits, text("from b")])
       assert.deepStrictEqual([asked, said], [["a1 at 0", "b1 at 0", "b2 at 20"], "from b"])
+    })
+  )
+
+  it.effect("does not wait again for who kept it waiting, unless nobody else is left", () =>
+    Effect.gen(function* () {
+      const silent = Stream.concat(Stream.fromEffectDrain(Effect.sleep("2 minutes")), fault("timeout"))
+      const { asked, said } = yield* play([silent], [silent, text("from b")])
+      assert.deepStrictEqual(names(asked), ["a1", "b1", "b2"])
+      assert.strictEqual(said, "from b")
+    })
+  )
+
+  it.effect("does not wait for another call to try out who was unwell", () =>
+    Effect.gen(function* () {
+      const skipped = Stream.fail(new ProviderError({ provider: "p", reason: "overloaded", detail: "", skipped: true }))
+      const { asked, said } = yield* play([skipped], [text("from b")])
+      assert.deepStrictEqual([asked, said], [["a1 at 0", "b1 at 0"], "from b"])
     })
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { costOf, mostOf, type Price } from "../../src/providers/Pricing.ts"
+import { costOf, free, mostOf, type Price } from "../../src/providers/Pricing.ts"
 
 const price: Price = { input: 4, output: 20, cacheRead: 0.2, cacheWrite: 5, cacheWriteHour: 8 }
 
@@ -21,12 +21,14 @@ describe("Pricing", () => {
     assert.strictEqual(costOf(price, mixed), 4 + 0.2 + 5 + 8 + 20)
   })
 
-  it("takes a cache that is not priced apart for plain input, and what is not counted for nothing", () => {
+  it("takes a cache that is not priced apart for plain input, and tells no cost of what is not counted unless it is free", () => {
     const bare: Price = { input: 1, output: 2 }
     assert.strictEqual(costOf(bare, { usage: usageOf(million, 0, million / 2, million / 2) }), 1)
     const uncounted = { uncached: undefined, total: undefined, cacheRead: undefined, cacheWrite: undefined }
     const silent = { inputTokens: uncounted, outputTokens: { total: undefined, text: undefined, reasoning: undefined } }
-    assert.strictEqual(costOf(bare, { usage: silent }), 0)
+    assert.isUndefined(costOf(bare, { usage: silent }))
+    assert.isUndefined(costOf({ input: 0, output: 2 }, { usage: silent }))
+    assert.strictEqual(costOf(free, { usage: silent }), 0)
   })
 
   it("prices all of a call by its long rates once its input, cache and all, is over their limit", () => {

@@ -94,6 +94,17 @@ describe("Retry", () => {
     })
   )
 
+  it.effect("spends no attempt on what was not sent, nor all its time on asking", () =>
+    Effect.gen(function* () {
+      const skipped: Attempt = [[], new ProviderError({ provider: "p", reason: "overloaded", detail: "", skipped: true })]
+      const busy: Attempt = [[], fault("overloaded")]
+      const eager = { ...policy, attempts: 2, base: Duration.zero }
+      const { begun, exit } = yield* play([skipped, skipped, busy, skipped, skipped, skipped, [whole]], eager)
+      assert.strictEqual(exit._tag, "Success")
+      assert.deepStrictEqual(begun, [0, 1, 2, 2, 3, 4, 5])
+    })
+  )
+
   it.effect("repeats nothing once content has been handed on", () =>
     Effect.gen(function* () {
       const { begun, exit, received } = yield* play([[[metadata, start, delta], fault("stream_cut")], [whole]])

@@ -82,6 +82,8 @@ describe("Rules of the Messages API", () => {
       saying(user(text()), assistant({ type: "thinking", thinking: "hm" }), user(text())),
       /signature/
     ],
+    ["a reply that ends with thinking", saying(user(text()), assistant(text(), thought), user(text())), /final block/],
+    ["one id in two replies", saying(...[1, 2].flatMap(() => [user(text()), assistant(use("a"))])), /must be unique/],
     ["less thinking than there can be", { ...hello, thinking: thinking(1000) }, /at least 1024/],
     ["more thinking than there is room for", { ...hello, thinking: thinking(2000) }, /less than max_tokens/],
     [

@@ -130,6 +130,7 @@ const messageFaults = ({ blocks, role }: Message, previous: Message | undefined,
   return [
     ...(previous?.role === role ? [`${at}.role: two messages of ${role} in a row`] : []),
     ...(blocks.length === 0 ? [`${at}.content: is empty`] : []),
+    ...(blocks.slice(-1).some(isThought) ? [`${at}: the final block of a reply cannot be thinking`] : []),
     ...blocks.flatMap((block, index) => {
       const place = `${at}.content.${index}`
       const type = String(block["type"])

@@ -132,10 +132,25 @@ const isPlainDelta = (event: { readonly type: unknown }): event is ContentBlockD
   }
 }
 
+/** Such an event as the API writes it, where nothing in its text is escaped: no control character, quote or backslash. */
+const plainText =
+  /^\{"type":"content_block_delta","index":(\d{1,9}),"delta":\{"type":"(text|thinking)_delta","\2":"([ !#-[\]-\uffff]*)"\} *\} *$/
+
+/** What `JSON.parse` would make of it, in less than half the time; parsing takes longer than all else that is done here. */
+const plainDelta = (data: string): ContentBlockDelta | undefined => {
+  const [, index, kind, text = ""] = plainText.exec(data) ?? []
+  // JSON knows no number with a leading zero.
+  if (index === undefined || (index.length > 1 && index.startsWith("0"))) return undefined
+  const delta = kind === "text" ? { type: "text_delta", text } : { type: "thinking_delta", thinking: text }
+  return { type: "content_block_delta", index: Number(index), delta }
+}
+
 const parse = (data: string) => Result.try((): unknown => JSON.parse(data))
 
 /** One event's `data`; `undefined` when its type means nothing to us, a sentence when it is not what it says. */
 export const decodeEvent = (data: string): Result.Result<AnthropicEvent | undefined, string> => {
+  const plain = plainDelta(data)
+  if (plain !== undefined) return Result.succeed(plain)
   const json = parse(data)
   if (Result.isFailure(json)) return Result.fail("an event of the answer is not JSON")
   const event = json.success

@@ -151,19 +151,25 @@ describe("AnthropicProvider", () => {
     })
   )
 
-  it.live("takes no notice of keys in the environment", () =>
+  it.live("takes no notice of keys and headers in the environment", () =>
     Effect.gen(function* () {
       const server = yield* Server.make([hello])
+      const environment = {
+        ANTHROPIC_API_KEY: "other",
+        ANTHROPIC_AUTH_TOKEN: "other",
+        ANTHROPIC_CUSTOM_HEADERS: "x-operator: secret\nauthorization: Bearer sk-other\nno header"
+      }
       yield* Effect.acquireRelease(
-        Effect.sync(() => Object.assign(process.env, { ANTHROPIC_API_KEY: "other", ANTHROPIC_AUTH_TOKEN: "other" })),
+        Effect.sync(() => Object.assign(process.env, environment)),
         () =>
           Effect.sync(() => {
-            delete process.env.ANTHROPIC_API_KEY
-            delete process.env.ANTHROPIC_AUTH_TOKEN
+            for (const name of Object.keys(environment)) delete process.env[name]
           })
       )
       yield* ask(server.url)
-      assert.strictEqual(server.requests[0]?.headers.authorization, `Bearer ${key}`)
+      const { headers } = yield* server.next
+      assert.strictEqual(headers.authorization, `Bearer ${key}`)
+      assert.notProperty(headers, "x-operator")
     })
   )
 

@@ -132,6 +132,23 @@ describe("AnthropicReplyCodec", () => {
     assert.deepStrictEqual(types, ["tool-params-start", ...deltas, "tool-params-end", "tool-call"])
   })
 
+  it("takes what never ended for ended where the answer does", () => {
+    const open = [
+      { type: "content_block_start", index: 0, content_block: { type: "thinking", thinking: "hm", signature: "sig" } },
+      { type: "content_block_start", index: 1, content_block: tool },
+      { type: "content_block_delta", index: 1, delta: json('{"command":"ls"}') }
+    ]
+    const { parts } = read([start, ...open, ended("tool_use"), stop])
+    assert.deepStrictEqual(callOf(parts).params, { command: "ls" })
+    const [message] = Prompt.fromResponseParts(parts).content
+    assert(message?.role === "assistant")
+    assert.deepStrictEqual(
+      message.content.map((part) => part.type),
+      ["reasoning", "tool-call"]
+    )
+    assert.strictEqual(finishOf(parts).reason, "tool-calls")
+  })
+
   it("keeps calls made in parallel apart", () => {
     const calls = [
       { id: "a", name: "exec", input: { command: "ls" } },

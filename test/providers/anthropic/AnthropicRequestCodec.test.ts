@@ -115,6 +115,57 @@ describe("AnthropicRequestCodec", () => {
     ])
   })
 
+  it("never ends a reply with thinking, and leaves out one that has nothing else", () => {
+    const thought = { type: "reasoning", text: "hm", options: { anthropic: { signature: "sig" } } } as const
+    const redacted = { type: "reasoning", text: "", options: { anthropic: { redactedData: "xyz" } } } as const
+    const replies = (...content: ReadonlyArray<Prompt.AssistantMessagePartEncoded>) =>
+      params([
+        { role: "user", content: "one" },
+        { role: "assistant", content },
+        { role: "user", content: "two" }
+      ]).messages as unknown
+    const [one, two] = [text("one"), text("two")]
+    const alone = [{ role: "user", content: [one, two] }]
+    assert.deepStrictEqual(replies(thought, redacted), alone)
+    assert.deepStrictEqual(replies(thought, text(" \n")), alone)
+    const answered = [
+      { role: "user", content: [one] },
+      { role: "assistant", content: [{ type: "thinking", thinking: "hm", signature: "sig" }, text("ok")] },
+      { role: "user", content: [two] }
+    ]
+    assert.deepStrictEqual(replies(thought, text("ok"), thought, redacted), answered)
+    const { messages } = params([{ role: "user", content: "one" }, assistant(thought)])
+    assert.deepStrictEqual(messages as unknown, [{ role: "user", content: [one] }])
+  })
+
+  it("tells calls apart whose ids another provider gave twice", () => {
+    const round = (value: string) =>
+      [assistant(call("call:0")), { role: "tool", content: [result("call:0", value)] }] as const
+    const messages = [{ role: "user", content: "go" } as const, ...round("one"), assistant(call("call_0_2")), ...round("two")]
+    const sent = params([...messages, ...round("three")]).messages.flatMap(({ content }) =>
+      typeof content === "string" ? [] : content
+    )
+    const ids = sent.flatMap((block) => (block.type === "tool_use" ? [block.id] : []))
+    assert.deepStrictEqual(ids, ["call_0", "call_0_2", "call_0_3", "call_0_4"])
+    const answered = sent.flatMap((block) => (block.type === "tool_result" ? [[block.tool_use_id, block.content]] : []))
+    assert.deepStrictEqual(answered as unknown, [
+      ["call_0", [text("one")]],
+      ["call_0_3", [text("two")]],
+      ["call_0_4", [text("three")]]
+    ])
+  })
+
+  it("makes names fit that another provider's model made up", () => {
+    const { messages } = params([
+      { role: "user", content: "go" },
+      assistant({ ...call("a"), name: "functions.exec" }, { ...call("b"), name: "x".repeat(200) })
+    ])
+    const names = messages.flatMap(({ content }) =>
+      typeof content === "string" ? [] : content.flatMap((block) => (block.type === "tool_use" ? [block.name] : []))
+    )
+    assert.deepStrictEqual(names, ["functions_exec", "x".repeat(128)])
+  })
+
   it("makes ids and inputs of other providers fit", () => {
     const { messages } = params([
       { role: "user", content: "go" },
@@ -333,6 +384,8 @@ describe("AnthropicRequestCodec", () => {
     assert.deepStrictEqual(first.diagnostics, { previous_message_id: null })
     const next = toParams({ ...hi, previous: "msg_1" }, { cacheDiagnosis: true })
     assert.deepStrictEqual(next.diagnostics, { previous_message_id: "msg_1" })
+    const elsewhere = toParams({ ...hi, previous: "chatcmpl-1" }, { cacheDiagnosis: true })
+    assert.deepStrictEqual(elsewhere.diagnostics, { previous_message_id: null })
   })
 
   const said = Schema.NonEmptyString
