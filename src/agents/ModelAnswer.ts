@@ -183,13 +183,13 @@ const costBy = (
 
 /** As the provider counted it, or else as we do. */
 const amountOf = (target: Target, { inputTokens, outputTokens }: Cost, finish?: Response.FinishPart): Amount => {
-  const guessed = { inputTokens: { total: inputTokens }, outputTokens: { total: outputTokens } }
-  const usage = finish === undefined ? guessed : encodeUsage(finish.usage)
-  const cost = costBy(target, usage, finish)
-  return {
-    tokens: (usage.inputTokens.total ?? 0) + (usage.outputTokens.total ?? 0),
-    ...(cost === undefined ? {} : { cost })
+  const told = finish === undefined ? undefined : encodeUsage(finish.usage)
+  const usage = {
+    inputTokens: { ...told?.inputTokens, total: inputTokens },
+    outputTokens: { ...told?.outputTokens, total: outputTokens }
   }
+  const cost = costBy(target, usage, finish)
+  return { tokens: inputTokens + outputTokens, ...(cost === undefined ? {} : { cost }) }
 }
 
 /** Whoever answers: what the dearest of them may take, as far as prices are known. */

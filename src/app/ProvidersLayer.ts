@@ -17,15 +17,17 @@ import * as ScriptedProvider from "../providers/scripted/ScriptedProvider.ts"
 /** The kinds of providers there is code for; agents may use no other. */
 export const kinds = ["anthropic", "openai", "scripted"] as const
 
-export const make = (configs: TenantConfig["providers"]) => {
-  const remotes = Object.values(configs).filter((config): config is Remote => config.kind !== "scripted")
-  const limitsOf = KeyLimits.among(remotes.flatMap(accountsOf))
-  return Layer.unwrap(
-    Effect.forEach(Object.entries(configs), ([name, config]) =>
-      Effect.map(build(name, config, limitsOf), (provider) => priced(provider, config))
-    ).pipe(Effect.map(Providers.layerOf))
+/** Each time it is built it counts anew: what a key allows is counted by what lives in the Layer's Scope. */
+export const make = (configs: TenantConfig["providers"]) =>
+  Layer.unwrap(
+    Effect.suspend(() => {
+      const remotes = Object.values(configs).filter((config): config is Remote => config.kind !== "scripted")
+      const limitsOf = KeyLimits.among(remotes.flatMap(accountsOf))
+      return Effect.forEach(Object.entries(configs), ([name, config]) =>
+        Effect.map(build(name, config, limitsOf), (provider) => priced(provider, config))
+      )
+    }).pipe(Effect.map(Providers.layerOf))
   )
-}
 
 /** A provider that is asked over the network. */
 type Remote = Exclude<ProviderConfig, { readonly kind: "scripted" }>

@@ -33,7 +33,7 @@ export interface Breaker {
   /** The same provider, by one of its keys. */
   guard(provider: Provider["Service"], key: string): Provider["Service"]
   standing(key: string, model: string): Effect.Effect<Standing>
-  /** The circuits that were ever used. */
+  /** The circuits that were ever used, the last 1,000 of them. */
   readonly health: Effect.Effect<ReadonlyArray<CircuitHealth>>
 }
 
@@ -70,6 +70,9 @@ interface Permit {
   recorded: boolean
 }
 
+/** The most circuits that are remembered: names of models come from outside. */
+const mostCircuits = 1_000
+
 export const make = Effect.fnUntraced(function* (
   options: BreakerOptions
 ): Effect.fn.Return<Breaker, never, Scope.Scope> {
@@ -78,7 +81,11 @@ export const make = Effect.fnUntraced(function* (
   const circuits = new Map<string, Circuit>()
   const circuitOf = (key: string, model: string): Circuit => {
     const id = `${key} ${model}`
-    const circuit = circuits.get(id) ?? { id, key, model }
+    const known = circuits.get(id)
+    if (known !== undefined) return known
+    const [oldest] = circuits.keys()
+    if (circuits.size >= mostCircuits && oldest !== undefined) circuits.delete(oldest)
+    const circuit: Circuit = { id, key, model }
     circuits.set(id, circuit)
     return circuit
   }

@@ -21,16 +21,28 @@ export interface ErrorContext {
 /** The most characters that are kept of what a server said: some answer with a whole page. */
 const longestDetail = 1000
 
-/** An error of this provider; the key is taken out of its detail, and the rest made one line. */
+/** The same of its codes and ids, which have some twenty. */
+const longestName = 200
+
+/** An error of this provider; the key is taken out of what the server said, and the rest made one line. */
 export const make = (
   { apiKey, provider }: ErrorContext,
   error: Omit<ConstructorParameters<typeof ProviderError>[0], "provider">
 ): ProviderError => {
   const key = Redacted.value(apiKey).trim()
-  const line = sentenceOf(error.detail)
-  const said = key === "" ? line : line.replaceAll(key, "<redacted>")
-  const detail = said.length > longestDetail ? `${said.slice(0, longestDetail)}…` : said
-  return new ProviderError({ ...error, provider, detail })
+  const clean = (text: string, longest: number) => {
+    const line = sentenceOf(text)
+    const said = key === "" ? line : line.replaceAll(key, "<redacted>")
+    return said.length > longest ? `${said.slice(0, longest)}…` : said
+  }
+  const { code, detail, requestId, ...rest } = error
+  return new ProviderError({
+    ...rest,
+    provider,
+    detail: clean(detail, longestDetail),
+    ...(code === undefined ? undefined : { code: clean(code, longestName) }),
+    ...(requestId === undefined ? undefined : { requestId: clean(requestId, longestName) })
+  })
 }
 
 /** What was said, as one line: of a gateway's web page its title; nothing may move a terminal's cursor. */

@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import type * as Arr from "effect/Array"
 import type { Room, WaitingCall } from "./CallGate.ts"
 import type { ProviderRequest } from "./Provider.ts"
+import type { ProviderError } from "./ProviderError.ts"
 import type { Pass, RateLimits, Wait } from "./RateLimits.ts"
 import { longWait } from "./Retry.ts"
 import { crowded } from "./Waiting.ts"
@@ -36,11 +37,14 @@ export const admit = Effect.fnUntraced(function* <K extends Limited>(
     Effect.map(key.rateLimits.roomFor(request), (room): Found<K> => ({ key, room }))
   )
   const free = rooms.find(({ room }) => room.obstacle === undefined)?.key
-  if (free === undefined && request.budget?.hasOthers === true) yield* notForLong(provider, soonest(rooms).room)
   const key = free ?? keys[0]
-  if (free === undefined && keys.length > 1) return yield* inEveryQueue(provider, request, rooms, wait)
-  const admitted: Admitted<K> = { key, pass: yield* key.rateLimits.enter(provider, request, wait) }
-  return admitted
+  const entering =
+    free === undefined && keys.length > 1
+      ? inEveryQueue(provider, request, rooms, wait)
+      : Effect.map(key.rateLimits.enter(provider, request, wait), (pass): Admitted<K> => ({ key, pass }))
+  return yield* free === undefined && request.budget?.hasOthers === true
+    ? notForLong(provider, soonest(rooms).room, entering)
+    : entering
 })
 
 interface Found<K> {
@@ -51,9 +55,18 @@ interface Found<K> {
 const soonest = <K>(rooms: Arr.NonEmptyReadonlyArray<Found<K>>): Found<K> =>
   rooms.reduce((one, other) => (other.room.at < one.room.at ? other : one))
 
-const notForLong = Effect.fnUntraced(function* (provider: string, { at, obstacle = "queue" }: Room) {
+/** How long those who came before keep a call waiting shows only when it waits. */
+const notForLong = Effect.fnUntraced(function* <A, R>(
+  provider: string,
+  { at, obstacle = "queue" }: Room,
+  entering: Effect.Effect<A, ProviderError, R>
+) {
   const wait = Duration.millis(at - (yield* Clock.currentTimeMillis))
   if (Duration.isGreaterThan(wait, longWait)) return yield* crowded(provider, obstacle, wait)
+  return yield* Effect.timeoutOrElse(entering, {
+    duration: longWait,
+    orElse: () => crowded(provider, obstacle, longWait, longWait)
+  })
 })
 
 /** Each place in a queue has a Scope of its own, so that what was set aside at two keys at once is given back to one. */

@@ -7,6 +7,7 @@
  * nothing was said and the call's budget lasts; one that keeps failing is left alone for a while (`Breaker.ts`).
  */
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Scope } from "effect"
@@ -114,11 +115,13 @@ const asking = (pool: Pool, request: ProviderRequest): Stream.Stream<ProviderPar
       failures.push(error)
       if (failures.length === pool.keys.length) return Stream.fail(failures.reduce(moreHopeful))
       // Who is to be left alone for a while is in nobody's way, and may be the first to have room again.
-      if (error.reason !== "rate_limited" || error.retryAfter === undefined) tried.add(key)
+      if (error.reason !== "rate_limited" || !isForLater(error)) tried.add(key)
       return Stream.concat(Stream.fromEffectDrain(passedOver(key, error)), next)
     }
     return next
   })
+
+const isForLater = ({ retryAfter = Duration.zero }: ProviderError) => Duration.isGreaterThan(retryAfter, Duration.zero)
 
 const passedOver = ({ name }: Key, { provider, reason }: ProviderError) =>
   Effect.annotateLogs(Effect.logWarning("key passed over"), { provider, key: name, reason })

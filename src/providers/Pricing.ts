@@ -33,9 +33,11 @@ export interface Counted {
 
 const million = 1_000_000
 
-/** In US dollars. */
-export const costOf = (price: Price, { cacheWriteHour = 0, usage }: Counted): number => {
-  const input = usage.inputTokens.total ?? 0
+/** In US dollars; none if tokens that cost something were not counted. */
+export const costOf = (price: Price, { cacheWriteHour = 0, usage }: Counted): number | undefined => {
+  const { total: input = 0 } = usage.inputTokens
+  const { total: output = 0 } = usage.outputTokens
+  if (isUncounted(usage.inputTokens, price.input) || isUncounted(usage.outputTokens, price.output)) return undefined
   const rates = price.long !== undefined && input > price.long.over ? price.long : price
   const read = usage.inputTokens.cacheRead ?? 0
   const written = usage.inputTokens.cacheWrite ?? 0
@@ -46,9 +48,12 @@ export const costOf = (price: Price, { cacheWriteHour = 0, usage }: Counted): nu
     read * (rates.cacheRead ?? rates.input) +
     (written - hour) * (rates.cacheWrite ?? rates.input) +
     hour * (rates.cacheWriteHour ?? rates.cacheWrite ?? rates.input) +
-    (usage.outputTokens.total ?? 0) * rates.output
+    output * rates.output
   return dollars / million
 }
+
+const isUncounted = ({ total }: { readonly total?: number | undefined }, rate: number): boolean =>
+  total === undefined && rate > 0
 
 /**
  * The most that a call may cost, in US dollars: nothing read from a cache, everything written to the dearest, and the reply

@@ -30,8 +30,9 @@ export const withRetry = (provider: Provider["Service"], policy: RetryPolicy): P
 })
 
 /**
- * Runs the stream again after a transient error, as long as it has not handed on any content. Where others can be asked
- * instead, `shared` says so, and nobody is waited for who wants to be left alone for long.
+ * Runs the stream again after a transient error, as long as it has not handed on any content. What was not sent costs no
+ * attempt. Where others can be asked instead, `shared` says so, and nobody is waited for who wants to be left alone for
+ * long, or has kept the call waiting for long already.
  */
 export const retrying = <R>(
   stream: Stream.Stream<ProviderPart, ProviderError, R>,
@@ -72,33 +73,46 @@ export const isContent = (part: ProviderPart): boolean => {
 export const heldUntilContent = <R>(stream: Stream.Stream<ProviderPart, ProviderError, R>, speak: () => void) =>
   Stream.mapAccumArray(
     stream,
-    (): ReadonlyArray<ProviderPart> | undefined => [],
+    (): Array<ProviderPart> | undefined => [],
     (held, parts) => {
       if (held === undefined) return [undefined, parts]
-      if (!parts.some(isContent)) return [[...held, ...parts], []]
+      for (const part of parts) held.push(part)
+      if (!parts.some(isContent)) return [held, []]
       speak()
-      return [undefined, [...held, ...parts]]
+      return [undefined, held]
     }
   )
 
 /** What is not waited for where somebody else can be asked: an answer of another model is better than one much later. */
 export const longWait = Duration.seconds(5)
 
+/** The shortest wait for what was not sent: it costs no attempt, so that nothing else keeps it from asking all the time. */
+const leastWait = Duration.seconds(1)
+
 /** Who is left alone (`skipped`) is not asked before it is time, so that a wait cut short would be in vain. */
 const isWorthIt = (error: ProviderError, { cap }: RetryPolicy, { hasOthers }: RetryBudget): boolean => {
   const wait = error.retryAfter ?? Duration.zero
-  if (hasOthers && Duration.isGreaterThan(wait, longWait)) return false
+  if (hasOthers && (Duration.isGreaterThan(wait, longWait) || isKnownToBeLong(error))) return false
   return isTransient(error) && !(error.skipped === true && Duration.isGreaterThan(wait, cap))
+}
+
+/** Who was silent for a limit of minutes, or is being tried out by another call that may be, has no time to name. */
+const isKnownToBeLong = ({ reason, retryAfter, skipped }: ProviderError): boolean =>
+  skipped === true ? retryAfter === undefined : reason === "timeout" || reason === "stream_stalled"
+
+const waitAfter = ({ retryAfter, skipped }: ProviderError, grown: Duration.Duration, cap: Duration.Duration) => {
+  const wait = Duration.min(retryAfter ?? grown, cap)
+  return skipped === true && retryAfter === undefined ? Duration.max(wait, leastWait) : wait
 }
 
 const schedule = (policy: RetryPolicy, budget: RetryBudget, spoken: () => boolean) =>
   Schedule.exponential(policy.base).pipe(
     Schedule.setInputType<ProviderError>(),
     Schedule.jittered,
-    Schedule.modifyDelay(({ duration, input }) =>
-      Effect.succeed(Duration.min(input.retryAfter ?? duration, policy.cap))
+    Schedule.modifyDelay(({ duration, input }) => Effect.succeed(waitAfter(input, duration, policy.cap))),
+    Schedule.while(({ input }) =>
+      Effect.sync(() => !spoken() && isWorthIt(input, policy, budget) && (input.skipped === true || budget.spend()))
     ),
-    Schedule.while(({ input }) => Effect.sync(() => !spoken() && isWorthIt(input, policy, budget) && budget.spend())),
     Schedule.tap(({ attempt, duration, input }) =>
       Effect.logWarning("model call retried").pipe(
         Effect.annotateLogs({

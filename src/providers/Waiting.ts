@@ -33,13 +33,19 @@ export const paused = (provider: string, retryAfter: Duration.Duration): Provide
     retryAfter
   })
 
-/** The call is not sent, as others can answer sooner than there would be room for it. */
-export const crowded = (provider: string, obstacle: Obstacle, retryAfter: Duration.Duration): ProviderError =>
+/** The call is not sent, as others can answer sooner than there would be room for it; `waited` is how long it has tried. */
+export const crowded = (
+  provider: string,
+  obstacle: Obstacle,
+  retryAfter: Duration.Duration,
+  waited = Duration.zero
+): ProviderError =>
   new ProviderError({
     provider,
     reason: "rate_limited",
     detail: `the call would have waited at least ${Duration.format(retryAfter)} ${waitedFor(obstacle)}`,
     skipped: true,
+    waited,
     retryAfter
   })
 

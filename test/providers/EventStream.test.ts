@@ -10,7 +10,7 @@ const expected = ['message:{"a":"é€😀"}', "two:x\ny", "message:end"]
 /** A body that gives these pieces; then ends, or stays open and silent. */
 const body = (
   pieces: ReadonlyArray<Uint8Array>,
-  options: { readonly open?: boolean; readonly onCancel?: () => void } = {}
+  options: { readonly open?: boolean; readonly onCancel?: () => unknown } = {}
 ) => {
   const rest = [...pieces]
   return new ReadableStream<Uint8Array>({
@@ -20,7 +20,9 @@ const body = (
       else if (options.open !== true) controller.close()
       return piece === undefined ? new Promise<void>(() => undefined) : undefined
     },
-    cancel: () => options.onCancel?.()
+    cancel: async () => {
+      await options.onCancel?.()
+    }
   })
 }
 
@@ -101,6 +103,19 @@ describe("EventStream", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(fiber), { _tag: "Stalled", after: Duration.seconds(60) })
       yield* Deferred.await(cancelled)
+    })
+  )
+
+  it.effect("is not kept from ending by a body that cannot be cancelled", () =>
+    Effect.gen(function* () {
+      const source = body([bytes("data: one\n\n")], { open: true, onCancel: () => new Promise<void>(() => undefined) })
+      const fiber = yield* Effect.forkChild(read(source))
+      yield* settle
+      const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      assert.isDefined(interrupting.pollUnsafe())
     })
   )
 

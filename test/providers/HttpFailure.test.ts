@@ -91,4 +91,16 @@ describe("HttpFailure", () => {
     assert.match(detail, /^<redacted> x+…$/)
     assert.isBelow(detail.length, 1100)
   })
+
+  it("keeps the key, line breaks and endless text out of codes and ids as well", () => {
+    const hostile = `a\nsk-test ${"x".repeat(5_000)}`
+    const error = HttpFailure.make(
+      { provider: "p", apiKey: Redacted.make("sk-test") },
+      { reason: "unknown", detail: "no", code: hostile, requestId: hostile }
+    )
+    for (const said of [error.code, error.requestId]) {
+      assert.isTrue(said?.startsWith("a <redacted> x"))
+      assert.isBelow(said?.length ?? 0, 300)
+    }
+  })
 })

@@ -224,6 +224,14 @@ describe("KeyPool", () => {
     })
   )
 
+  it.effect("goes on to the next key when one is limited and names no time worth waiting for", () =>
+    Effect.gen(function* () {
+      const { call, sent } = yield* world({}, [() => failing("rate_limited", 0), done])
+      yield* call(request("a"))
+      assert.deepStrictEqual(sent, ["a by 1 at 0", "a by 2 at 0"])
+    })
+  )
+
   it.effect("goes back to a key that was limited if its time has come before another has room", () =>
     Effect.gen(function* () {
       let first = true

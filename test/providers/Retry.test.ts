@@ -96,7 +96,10 @@ describe("Retry", () => {
 
   it.effect("spends no attempt on what was not sent, nor all its time on asking", () =>
     Effect.gen(function* () {
-      const skipped: Attempt = [[], new ProviderError({ provider: "p", reason: "overloaded", detail: "", skipped: true })]
+      const skipped: Attempt = [
+        [],
+        new ProviderError({ provider: "p", reason: "overloaded", detail: "", skipped: true })
+      ]
       const busy: Attempt = [[], fault("overloaded")]
       const eager = { ...policy, attempts: 2, base: Duration.zero }
       const { begun, exit } = yield* play([skipped, skipped, busy, skipped, skipped, skipped, [whole]], eager)
