@@ -1,11 +1,10 @@
 /**
- * The body of an HTTP answer as it arrives: at each go what has come by then, with a limit on how long it may be silent.
+ * The body of an HTTP answer as it arrives: at each go what has come by then, with limits on how long it is waited for.
  *
  * A fiber and a timer for every chunk would cost more than all else that is done with it. So there is one of each for the
  * whole body, which looks whether somebody waits, and chunks that are there already are handed on together.
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import type { Scope } from "effect"
@@ -17,10 +16,17 @@ export interface BodyReaderOptions<E> {
   readonly reader: Reader
   /** What `reader` has given already. */
   readonly first: Chunk
-  /** How long the body may be silent while it is waited for. */
-  readonly idle: Duration.Duration
-  readonly onIdle: () => E
+  /** Until when it may be waited for, of somebody who begins to wait now. */
+  readonly due: (now: number) => Due<E>
+  /** Told how long somebody waited, in milliseconds. */
+  readonly onWaited: (time: number) => void
   readonly onBroken: (cause: unknown) => E
+}
+
+/** In milliseconds since the epoch; and what is wrong when nothing has come by then. */
+export interface Due<E> {
+  readonly at: number
+  readonly late: () => E
 }
 
 /** Chunks that are taken at once at most: who reads without a pause must not keep everybody else from it. */
@@ -79,25 +85,35 @@ export const make = Effect.fnUntraced(function* <E>(
   }
 })
 
+/** How often it is looked whether somebody waits, if not sooner. In milliseconds. */
+const rhythm = 30_000
+
 /** Tells whoever has waited for too long. */
-const watching = Effect.fnUntraced(function* <E>({ idle, onIdle }: BodyReaderOptions<E>) {
+const watching = Effect.fnUntraced(function* <E>({ due, onWaited }: BodyReaderOptions<E>) {
   const clock = yield* Clock.Clock
   const run = yield* FiberHandle.makeRuntime<never>()
-  const limit = Duration.toMillis(idle)
   let since = 0
-  let tell: ((late: E) => void) | undefined
-  const look: Effect.Effect<void> = Effect.suspend(() => {
-    const left = tell === undefined ? limit : since + limit - clock.currentTimeMillisUnsafe()
-    return left > 0 ? Effect.delay(look, left) : Effect.sync(() => tell?.(onIdle()))
+  let next = 0
+  let waiting: { readonly due: Due<E>; readonly tell: (late: E) => void } | undefined
+  const lookAt = (time: number, now: number) => {
+    next = time
+    run(Effect.delay(look, time - now))
+  }
+  const look = Effect.sync(() => {
+    const now = clock.currentTimeMillisUnsafe()
+    if (waiting !== undefined && waiting.due.at <= now) return waiting.tell(waiting.due.late())
+    lookAt(Math.min(waiting?.due.at ?? Infinity, now + rhythm), now)
   })
-  run(look)
   return {
-    start: (late: (late: E) => void) => {
+    start: (tell: (late: E) => void) => {
       since = clock.currentTimeMillisUnsafe()
-      tell = late
+      waiting = { due: due(since), tell }
+      if (next <= since || waiting.due.at < next) lookAt(Math.min(waiting.due.at, since + rhythm), since)
     },
     rest: () => {
-      tell = undefined
+      if (waiting === undefined) return
+      waiting = undefined
+      onWaited(clock.currentTimeMillisUnsafe() - since)
     }
   }
 })

@@ -7,29 +7,34 @@
  */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Scope } from "effect"
 import * as BodyReader from "./BodyReader.ts"
+import type { BodyWatch } from "./BodyWatch.ts"
 import * as EventParser from "./EventParser.ts"
 import type { ServerEvent } from "./EventParser.ts"
 
-/** What can go wrong with a body: no first byte in time, silence later on, a broken connection, an endless event. */
+/**
+ * What can go wrong with a body: no first byte in time, silence later on, bytes that say nothing, no end in time, a broken
+ * connection, an endless event.
+ */
 export type BodyFault =
   | { readonly _tag: "Silent"; readonly after: Duration.Duration }
   | { readonly _tag: "Stalled"; readonly after: Duration.Duration }
+  | { readonly _tag: "Speechless"; readonly after: Duration.Duration }
+  | { readonly _tag: "Overtime"; readonly after: Duration.Duration }
   | { readonly _tag: "Broken"; readonly cause: unknown }
   | { readonly _tag: "TooLarge" }
 
 export interface EventStreamOptions<E, R> {
   /** Sends the request; runs when the stream is first pulled, and again for every run of it. */
   readonly open: Effect.Effect<ReadableStream<Uint8Array>, E, R>
-  /** How long to wait for the first byte of the body, the connection and the headers included. */
-  readonly firstByte: Duration.Duration
-  /** How long the body may be silent afterwards. */
-  readonly idle: Duration.Duration
+  /** How long it is waited for. */
+  readonly watch: BodyWatch
   readonly onFault: (fault: BodyFault) => E
   /** The last event that means anything: the stream ends with it, however long the body stays open. */
   readonly isLast: (event: ServerEvent) => boolean
@@ -42,16 +47,21 @@ export const eventStream = <E, R>(options: EventStreamOptions<E, R>) =>
   Stream.unwrap(Effect.map(start(options), (pull) => Stream.fromPull(Effect.succeed(pull))))
 
 const start = Effect.fnUntraced(function* <E, R>(options: EventStreamOptions<E, R>) {
-  const { firstByte, idle, isLast, onFault } = options
+  const { isLast, onFault, watch } = options
+  const begun = yield* Clock.currentTimeMillis
   const { first, reader } = yield* Effect.timeoutOrElse(openAndRead(options), {
-    duration: firstByte,
-    orElse: () => Effect.fail(onFault({ _tag: "Silent", after: firstByte }))
+    duration: watch.first.time,
+    orElse: () => Effect.fail(onFault(watch.first.fault))
   })
+  watch.waited((yield* Clock.currentTimeMillis) - begun)
   const body = yield* BodyReader.make({
     reader,
     first,
-    idle,
-    onIdle: () => onFault({ _tag: "Stalled", after: idle }),
+    due: (now) => {
+      const { fault, time } = watch.due(now)
+      return { at: time, late: () => onFault(fault) }
+    },
+    onWaited: watch.waited,
     onBroken: (cause) => onFault({ _tag: "Broken", cause })
   })
   const frames = makeFrames()

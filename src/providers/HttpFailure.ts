@@ -67,6 +67,14 @@ export const fromBodyFault = (context: ErrorContext, fault: BodyFault, requestId
       const detail = `the answer fell silent for ${Duration.format(fault.after)}`
       return make(context, { reason: "stream_stalled", detail, ...id })
     }
+    case "Speechless": {
+      const detail = `the model said nothing for ${Duration.format(fault.after)}, though its connection was open`
+      return make(context, { reason: "stream_stalled", detail, ...id })
+    }
+    case "Overtime": {
+      const detail = `the call was given up because it had not ended within ${Duration.format(fault.after)}`
+      return make(context, { reason: "timeout", detail, ...id })
+    }
     case "Broken": {
       const detail = `the connection broke during the answer: ${rootMessage(fault.cause)}`
       return make(context, { reason: "stream_cut", detail, ...id })

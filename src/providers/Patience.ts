@@ -1,8 +1,9 @@
 /**
- * Gives up on a model that keeps its caller waiting.
+ * How long a model may keep its caller waiting.
  *
- * Wraps any provider. Bytes that say nothing (a stream that only pings, or announces parts that never come) do not make
- * a reply, and a reply that comes a word at a time must still come to its end: each is a fault with a sentence of its own.
+ * Bytes that say nothing (a stream that only pings, or announces parts that never come) do not make a reply, and a reply
+ * that comes a word at a time must still come to its end: each is a fault with a sentence of its own. What happens while
+ * an answer is read is seen to where it is read (`HttpAnswer.ts`).
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -10,8 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Provider, ProviderPart } from "./Provider.ts"
 import { ProviderError } from "./ProviderError.ts"
-import { isContent } from "./Retry.ts"
-import type { RetryBudget } from "./RetryBudget.ts"
+import type { Deadline } from "./RetryBudget.ts"
 
 /** How long a model is waited for. */
 export interface Timeouts {
@@ -34,62 +34,44 @@ export const defaults: Timeouts = {
 }
 
 /**
- * The same provider, whose stream fails as `stream_stalled` once it has kept its reader waiting for so long without any
- * content. To be put below `withRetry`: what stalls before its first content may be asked again.
- */
-export const withContentWithin = (provider: Provider["Service"], limit: Duration.Duration): Provider["Service"] => ({
-  ...provider,
-  stream: (request) => attentive(provider.name, provider.stream(request), limit)
-})
-
-/**
  * The same provider, whose stream fails as `timeout` unless it has ended so long after it began. To be put above
  * `withRetry`: no attempt and no wait between two goes beyond it, and nothing is asked again. Of those who share a budget
  * the first one's limit counts, from when it began.
+ *
+ * Once it says something the provider itself keeps to the `deadline` it is given, and here it is only looked at between
+ * two parts: a timer of its own for each of them would cost more than all else that is done with it.
  */
 export const withCallWithin = (provider: Provider["Service"], limit: Duration.Duration): Provider["Service"] => ({
   ...provider,
-  stream: (request) => capped(provider.name, provider.stream(request), limit, request.budget)
+  stream: (request) =>
+    Stream.unwrap(
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const own: Deadline = { at: now + Duration.toMillis(limit), within: limit }
+        const deadline = request.budget?.deadline(own) ?? own
+        return capped(provider.name, provider.stream({ ...request, deadline }), deadline)
+      })
+    )
 })
 
 type Parts = Stream.Stream<ProviderPart, ProviderError>
 
-/** Only waiting for the provider counts, not what the reader does with the parts. */
-const attentive = (provider: string, stream: Parts, limit: Duration.Duration): Parts =>
+const capped = (provider: string, stream: Parts, { at, within }: Deadline): Parts =>
   Stream.transformPull(stream, (pull) =>
     Effect.sync(() => {
-      let waited = 0
-      return Effect.gen(function* () {
-        const since = yield* Clock.currentTimeMillis
-        const parts = yield* Effect.timeoutOrElse(pull, {
-          duration: Math.max(0, Duration.toMillis(limit) - waited),
-          orElse: () => stalled(provider, limit)
-        })
-        waited = parts.some(isContent) ? 0 : waited + (yield* Clock.currentTimeMillis) - since
-        return parts
+      let begun = false
+      const begin = Effect.sync(() => {
+        begun = true
+      })
+      return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (now >= at) return Effect.fail(overtime(provider, within))
+        if (begun) return pull
+        return Effect.tap(
+          Effect.timeoutOrElse(pull, { duration: at - now, orElse: () => overtime(provider, within) }),
+          begin
+        )
       })
     })
   )
-
-const capped = (provider: string, stream: Parts, limit: Duration.Duration, budget?: RetryBudget): Parts =>
-  Stream.transformPull(stream, (pull) =>
-    Effect.map(Clock.currentTimeMillis, (begun) => {
-      const proposed = begun + Duration.toMillis(limit)
-      const end = budget?.deadline(proposed) ?? proposed
-      return Effect.flatMap(Clock.currentTimeMillis, (now) =>
-        now >= end
-          ? Effect.fail(overtime(provider, limit))
-          : Effect.timeoutOrElse(pull, { duration: end - now, orElse: () => overtime(provider, limit) })
-      )
-    })
-  )
-
-const stalled = (provider: string, limit: Duration.Duration) =>
-  new ProviderError({
-    provider,
-    reason: "stream_stalled",
-    detail: `the model said nothing for ${Duration.format(limit)}, though its connection was open`
-  })
 
 const overtime = (provider: string, limit: Duration.Duration) =>
   new ProviderError({

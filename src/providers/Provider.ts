@@ -11,7 +11,7 @@ import type { WaitingCall } from "./CallGate.ts"
 import type { Price } from "./Pricing.ts"
 import type { ProviderError, ProviderFault } from "./ProviderError.ts"
 import type { LimitsTold } from "./RateLimitState.ts"
-import type { RetryBudget } from "./RetryBudget.ts"
+import type { Deadline, RetryBudget } from "./RetryBudget.ts"
 
 /** One model call. Tools are described only: whoever reads the stream runs them. */
 export interface ProviderRequest {
@@ -30,6 +30,8 @@ export interface ProviderRequest {
   readonly previous?: string
   /** What the call may still cost in attempts, where it is shared with others that stand in for it. */
   readonly budget?: RetryBudget
+  /** When the call is given up, whatever it has said by then. */
+  readonly deadline?: Deadline
   /** Whose call it is: sessions that wait for the same limits take turns. Calls that belong to none are as one session. */
   readonly session?: string
   /** Told what the vendor says of its limits with the head of its answer, and when that was, in milliseconds. */

@@ -2,8 +2,8 @@
  * Keeps the calls of one key within what the key allows: requests, input and output tokens by the minute.
  *
  * Wraps any provider. A call waits until there is room for what it may cost, in fair turn between sessions, and gives
- * back what it did not use, however it ends. It goes below `withRetry`, as every attempt costs, and above
- * `withContentWithin`, as waiting for room is not the model's silence (`Composition.ts`).
+ * back what it did not use, however it ends. It goes below `withRetry`, as every attempt costs
+ * (`Composition.ts`).
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -4,6 +4,7 @@
  * One budget is shared by every attempt at every key, model and provider of a call. For each that is still to come one
  * attempt is kept, so that the first cannot use up what the last would need.
  */
+import type { Duration } from "effect"
 
 export interface RetryBudget {
   /** Takes one attempt, the first included; false if whoever is at it now has none left. */
@@ -12,15 +13,21 @@ export interface RetryBudget {
   readonly hasOthers: boolean
   /** The next one's turn. */
   advance(): void
-  /** When the call is given up, in milliseconds since the epoch: what was said first holds for all that come later. */
-  deadline(proposed: number): number
+  /** When the call is given up: what was said first holds for all that come later. */
+  deadline(proposed: Deadline): Deadline
+}
+
+/** When a call is given up, in milliseconds since the epoch, and how long it may have taken by then. */
+export interface Deadline {
+  readonly at: number
+  readonly within: Duration.Duration
 }
 
 /** `attempts` in all, but at least one for each of `targets`. */
 export const make = (attempts: number, targets = 1): RetryBudget => {
   let left = Math.max(attempts, targets)
   let others = targets - 1
-  let end: number | undefined
+  let end: Deadline | undefined
   return {
     spend: () => {
       if (left <= others) return false

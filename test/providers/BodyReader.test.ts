@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as BodyReader from "../../src/providers/BodyReader.ts"
 
@@ -14,12 +14,16 @@ const open = Effect.fnUntraced(function* () {
     }
   })
   const reader = stream.getReader()
-  const [onIdle, onBroken] = [() => "idle", (cause: unknown) => `broken: ${cause}`]
+  const waits: Array<number> = []
+  const due = (now: number) => ({ at: now + 60_000, late: () => "idle" })
+  const onBroken = (cause: unknown) => `broken: ${cause}`
+  const onWaited = (time: number) => waits.push(time)
   const first = { done: false, value: byte(0) } as const
-  const body = yield* BodyReader.make({ reader, first, idle: Duration.seconds(60), onIdle, onBroken })
+  const body = yield* BodyReader.make({ reader, first, due, onWaited, onBroken })
   const next = Effect.map(body.next, (chunks) => chunks.map((chunk) => chunk[0]))
   return {
     body,
+    waits,
     next,
     arrive: (...values: ReadonlyArray<number>) => {
       for (const value of values) controller?.enqueue(byte(value))
@@ -76,7 +80,7 @@ describe("BodyReader", () => {
 
   it.effect("counts only silence that somebody waits through", () =>
     Effect.gen(function* () {
-      const { arrive, next } = yield* open()
+      const { arrive, next, waits } = yield* open()
       assert.deepStrictEqual(yield* next, [0])
       yield* TestClock.adjust("90 seconds")
       const patient = yield* Effect.forkChild(next, { startImmediately: true })
@@ -88,6 +92,7 @@ describe("BodyReader", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Fiber.join(fiber), "idle")
+      assert.deepStrictEqual(waits, [0, 59_000, 60_000])
     })
   )
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as BodyWatch from "../../src/providers/BodyWatch.ts"
 import { type BodyFault, eventStream } from "../../src/providers/EventStream.ts"
 
 const wire =
@@ -29,8 +30,11 @@ const body = (
 const open = (opened: Effect.Effect<ReadableStream<Uint8Array>, BodyFault>) =>
   eventStream<BodyFault, never>({
     open: opened,
-    firstByte: Duration.seconds(120),
-    idle: Duration.seconds(60),
+    watch: BodyWatch.make({
+      firstByte: Duration.seconds(120),
+      idle: Duration.seconds(60),
+      content: Duration.hours(1)
+    }).watch,
     onFault: (fault) => fault,
     isLast: (event) => event.data === "end"
   })

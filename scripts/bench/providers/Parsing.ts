@@ -3,9 +3,11 @@
  * the same pieces. The client stops at events; we go on to parts.
  */
 import { Stream as Decoder } from "@anthropic-ai/sdk/streaming"
-import { Array as Arr, Duration, Effect, Stream } from "effect"
+import { Array as Arr, Effect, Stream } from "effect"
 import * as Reply from "../../../src/providers/anthropic/AnthropicReplyCodec.ts"
+import * as BodyWatch from "../../../src/providers/BodyWatch.ts"
 import { eventStream } from "../../../src/providers/EventStream.ts"
+import { defaults } from "../../../src/providers/Patience.ts"
 import { atLeast, type Bench, type Figure, type Row } from "../Figure.ts"
 import { inTurn, timed } from "../Statistics.ts"
 import * as Recording from "./Recording.ts"
@@ -23,8 +25,7 @@ const ours = (pieces: Pieces): Effect.Effect<number, unknown> =>
     let parts = 0
     const events = eventStream({
       open: Effect.sync(() => Recording.bodyOf(pieces)),
-      firstByte: Duration.minutes(2),
-      idle: Duration.minutes(1),
+      watch: BodyWatch.make(defaults).watch,
       onFault: (fault) => fault,
       isLast: ({ event }) => event === "message_stop" || event === "error"
     })

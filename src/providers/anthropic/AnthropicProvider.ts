@@ -106,6 +106,7 @@ const ask = (
   answer({
     context: contextOf(options),
     timeouts,
+    deadline: request.deadline,
     send: Effect.andThen(
       checkKey(options),
       Effect.flatMap(client, (client) => send(options, client, request))
