@@ -128,9 +128,11 @@ export const violations = (body: unknown): ReadonlyArray<string> => {
   ]
 }
 
+const isName = (name: unknown): boolean => typeof name === "string" && /^[\w-]{1,64}$/.test(name)
+
 const toolFaults = ({ function: called }: Json, index: number): ReadonlyArray<string> => {
   const { name, parameters } = isObject(called) ? called : {}
-  const isFine = typeof name === "string" && /^[\w-]{1,64}$/.test(name) && isObject(parameters)
+  const isFine = isName(name) && isObject(parameters)
   return isFine && parameters["type"] === "object" && isObject(parameters["properties"])
     ? []
     : [`tools.${index}: is no function`]
@@ -153,6 +155,8 @@ const messageFaults = (messages: ReadonlyArray<Json>): ReadonlyArray<string> => 
     const filled = isText(content) || list(content).length > 0
     if (!filled && (role !== "assistant" || calls.length === 0)) found.push(`${at}: is empty`)
     if (calls.some(({ id }) => typeof id !== "string" || id === "" || id.length > 40)) found.push(`${at}: an odd id`)
+    if (!calls.every(({ function: called }) => isObject(called) && isName(called["name"])))
+      found.push(`${at}: an odd name`)
     open = calls.map(({ id }) => id)
     return found
   })

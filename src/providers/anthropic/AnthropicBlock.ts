@@ -126,8 +126,15 @@ export const extend = (block: Block, delta: ContentDelta): readonly [Block, Part
   }
 }
 
-/** What can be said of a block once it is whole. */
-export const end = (block: Block): Parts => {
+/** Whether it is a call of which no input has come: there may be none, or the reply was cut off before it. */
+export const isWithoutInput = (block: Block): boolean =>
+  block.type === "call" && block.json === "" && isEmpty(block.input)
+
+const isEmpty = (input: Schema.Json): boolean =>
+  typeof input === "object" && input !== null && Struct.keys(input).length === 0
+
+/** What can be said of a block once it is whole; `cut`: it is the last one of a reply that reached its length limit. */
+export const end = (block: Block, cut = false): Parts => {
   switch (block.type) {
     case "text": {
       const metadata = block.citations.length === 0 ? {} : { anthropic: { citations: block.citations } }
@@ -140,7 +147,7 @@ export const end = (block: Block): Parts => {
     case "whole":
       return [Response.makePart("reasoning-end", { id: block.id })]
     case "call":
-      return [Response.makePart("tool-params-end", { id: block.id }), toolCall(block)]
+      return [Response.makePart("tool-params-end", { id: block.id }), toolCall(block, cut && isWithoutInput(block))]
   }
 }
 
@@ -163,8 +170,8 @@ const parseInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.JsonO
  * Input that is no JSON object was cut off by the token limit: the call goes on without parameters and says so
  * in `metadata.anthropic.unparsedInput`, which holds what the model wrote.
  */
-const toolCall = ({ id, input, json, name, providerExecuted, rest }: OpenCall): ProviderPart => {
-  const params = json === "" ? decodeInput(input) : parseInput(json)
+const toolCall = ({ id, input, json, name, providerExecuted, rest }: OpenCall, cut: boolean): ProviderPart => {
+  const params = cut ? Option.none() : json === "" ? decodeInput(input) : parseInput(json)
   const kept = {
     ...(Struct.keys(rest).length === 0 ? undefined : { block: rest }),
     ...(Option.isSome(params) ? undefined : { unparsedInput: json })

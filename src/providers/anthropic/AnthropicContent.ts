@@ -10,21 +10,23 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { Prompt } from "effect/ai"
 import * as AnthropicFile from "./AnthropicFile.ts"
+import type { CallIds } from "./CallIds.ts"
 
 type Blocks = ReadonlyArray<ContentBlockParam>
 
 /** `isWhole`: whether a tool that the API runs may be mentioned, as both its call and its result are there. */
 export const blocksOf = (
   message: Exclude<Prompt.Message, Prompt.SystemMessage>,
+  ids: CallIds,
   isWhole: (id: string) => boolean
 ): Blocks => {
   switch (message.role) {
     case "user":
       return message.content.flatMap(textOrFile)
     case "assistant":
-      return message.content.flatMap((part) => assistantBlock(part, isWhole))
+      return message.content.flatMap((part) => assistantBlock(part, ids, isWhole))
     case "tool":
-      return message.content.flatMap((part) => (part.type === "tool-result" ? [toolResult(part)] : []))
+      return message.content.flatMap((part) => (part.type === "tool-result" ? [toolResult(part, ids)] : []))
   }
 }
 
@@ -54,7 +56,7 @@ const keptWith = (part: { readonly options: Prompt.ProviderOptions }): typeof Ke
 export const containerOf = (part: Prompt.AssistantMessagePart): string | undefined =>
   part.type === "reasoning" ? keptWith(part).container : undefined
 
-const assistantBlock = (part: Prompt.AssistantMessagePart, isWhole: (id: string) => boolean): Blocks => {
+const assistantBlock = (part: Prompt.AssistantMessagePart, ids: CallIds, isWhole: (id: string) => boolean): Blocks => {
   switch (part.type) {
     case "text": {
       const { citations } = keptWith(part)
@@ -63,7 +65,7 @@ const assistantBlock = (part: Prompt.AssistantMessagePart, isWhole: (id: string)
     case "reasoning":
       return reasoning(part)
     case "tool-call":
-      return part.providerExecuted ? serverCall(part, isWhole) : theirs(toolUse(part))
+      return part.providerExecuted ? serverCall(part, isWhole) : theirs(toolUse(part, ids))
     case "tool-result":
       return serverResult(part, isWhole)
     case "file":
@@ -82,10 +84,10 @@ const reasoning = (part: Prompt.ReasoningPart): Blocks => {
 
 const asObject = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.Unknown))
 
-const toolUse = (part: Prompt.ToolCallPart) => ({
+const toolUse = (part: Prompt.ToolCallPart, ids: CallIds) => ({
   type: "tool_use",
-  id: callId(part.id),
-  name: part.name,
+  id: ids.called(part.id),
+  name: toolName(part.name),
   input: Option.getOrElse(asObject(part.params), () => ({})),
   ...keptWith(part).block
 })
@@ -110,12 +112,12 @@ const isBlock = (block: object): block is ContentBlockParam =>
   Predicate.hasProperty(block, "type") && Predicate.isString(block.type)
 
 /** With `is_error` the API takes nothing but text. */
-const toolResult = (part: Prompt.ToolResultPart): ToolResultBlockParam => {
+const toolResult = (part: Prompt.ToolResultPart, ids: CallIds): ToolResultBlockParam => {
   const said = part.modelOutput === undefined ? text(asText(part.result)) : part.modelOutput.flatMap(textOrFile)
   const content = part.isFailure ? said.filter(({ type }) => type === "text") : said
   return {
     type: "tool_result",
-    tool_use_id: callId(part.id),
+    tool_use_id: ids.answered(part.id),
     ...(content.length === 0 ? undefined : { content: [...content] }),
     ...(part.isFailure ? { is_error: true } : undefined)
   }
@@ -124,5 +126,5 @@ const toolResult = (part: Prompt.ToolResultPart): ToolResultBlockParam => {
 const asText = (result: unknown): string =>
   typeof result === "string" ? result : (JSON.stringify(result ?? null) ?? String(result))
 
-/** The API takes letters, digits, `_` and `-` only; ids of other providers may hold more. */
-const callId = (id: string): string => id.replaceAll(/[^A-Za-z0-9_-]/g, "_")
+/** At most 128 letters, digits, `_` and `-`: models of other providers make up names that hold more. */
+const toolName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, 128)

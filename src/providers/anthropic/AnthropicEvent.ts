@@ -132,6 +132,14 @@ const isPlainDelta = (event: { readonly type: unknown }): event is ContentBlockD
   }
 }
 
+const deltas = new Set(["text_delta", "thinking_delta", "signature_delta", "input_json_delta", "citations_delta"])
+
+/** A delta that nobody has told us of may hold anything. */
+const isUnknownDelta = (event: object): boolean => {
+  const delta = "delta" in event ? event.delta : undefined
+  return Predicate.hasProperty(delta, "type") && Predicate.isString(delta.type) && !deltas.has(delta.type)
+}
+
 /** Such an event as the API writes it, where nothing in its text is escaped: no control character, quote or backslash. */
 const plainText =
   /^\{"type":"content_block_delta","index":(\d{1,9}),"delta":\{"type":"(text|thinking)_delta","\2":"([ !#-[\]-\uffff]*)"\} *\} *$/
@@ -160,6 +168,7 @@ export const decodeEvent = (data: string): Result.Result<AnthropicEvent | undefi
   if (isPlainDelta(event)) return Result.succeed(event)
   const { type } = event
   const decode = decoders.get(type)
-  if (decode === undefined) return Result.succeed(undefined)
+  if (decode === undefined || (type === "content_block_delta" && isUnknownDelta(event)))
+    return Result.succeed(undefined)
   return Result.mapError(decode(event), (error) => `the event ${type} is malformed: ${error.message}`)
 }

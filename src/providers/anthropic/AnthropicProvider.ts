@@ -16,6 +16,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { unasked } from "../ClientHeaders.ts"
 import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
 import * as HttpFailure from "../HttpFailure.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
@@ -80,22 +81,23 @@ export const bare = Effect.fnUntraced(function* (options: AnthropicOptions): Eff
 
 const load = (options: AnthropicOptions): Effect.Effect<Anthropic, ProviderError> =>
   Effect.tryPromise({
-    try: () => import("@anthropic-ai/sdk"),
+    try: () => import("@anthropic-ai/sdk").then((module) => connect(module, options)),
     catch: (cause) =>
       HttpFailure.make(contextOf(options), { reason: "unknown", detail: `the client did not load: ${cause}` })
-  }).pipe(
-    Effect.map(
-      ({ Anthropic }) =>
-        new Anthropic({
-          apiKey: Redacted.value(options.apiKey).trim(),
-          authToken: null,
-          baseURL: options.baseUrl,
-          maxRetries: 0,
-          openTelemetry: false,
-          logLevel: "off"
-        })
-    )
-  )
+  })
+
+const connect = (module: typeof import("@anthropic-ai/sdk"), options: AnthropicOptions): Anthropic => {
+  const apiKey = Redacted.value(options.apiKey).trim()
+  return new module.Anthropic({
+    apiKey,
+    defaultHeaders: { ...unasked("ANTHROPIC_CUSTOM_HEADERS"), Authorization: `Bearer ${apiKey}` },
+    authToken: null,
+    baseURL: options.baseUrl,
+    maxRetries: 0,
+    openTelemetry: false,
+    logLevel: "off"
+  })
+}
 
 const ask = (
   options: AnthropicOptions,

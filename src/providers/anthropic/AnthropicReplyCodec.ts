@@ -14,10 +14,12 @@ import { type Account, cumulate, finish, nothing } from "./AnthropicFinish.ts"
 /** How far an answer has come. `finished` once everything it has to say is said. */
 export interface ReplyState extends Account {
   readonly open: ReadonlyMap<number, Block.Block>
+  /** A call that ended without input: whether it was cut off is known by what follows it. */
+  readonly inputless: Block.Block | undefined
   readonly finished: boolean
 }
 
-export const initial: ReplyState = { ...nothing, open: new Map(), finished: false }
+export const initial: ReplyState = { ...nothing, open: new Map(), inputless: undefined, finished: false }
 
 /** Why an answer is no reply: what the API said in an `error` event, or what is wrong with it in our words. */
 export type Break = ErrorBody | { readonly reason: "invalid_response" | "context_overflow"; readonly detail: string }
@@ -71,7 +73,10 @@ const step = (state: ReplyState, event: Exclude<AnthropicEvent, ErrorBody>): Ste
     }
     case "content_block_start": {
       const [block, parts] = Block.start(event.index, event.content_block)
-      return [withBlock(state, event.index, block), parts]
+      const next = withBlock(state, event.index, block)
+      return state.inputless === undefined
+        ? [next, parts]
+        : [{ ...next, inputless: undefined }, [...Block.end(state.inputless), ...parts]]
     }
     case "content_block_delta": {
       const block = state.open.get(event.index)
@@ -81,13 +86,25 @@ const step = (state: ReplyState, event: Exclude<AnthropicEvent, ErrorBody>): Ste
     }
     case "content_block_stop": {
       const block = state.open.get(event.index)
-      return block === undefined ? [state, []] : [withBlock(state, event.index, undefined), Block.end(block)]
+      if (block === undefined) return [state, []]
+      const next = withBlock(state, event.index, undefined)
+      return Block.isWithoutInput(block) ? [{ ...next, inputless: block }, []] : [next, Block.end(block)]
     }
     case "message_delta":
       return ending(state, event)
     case "message_stop":
-      return [{ ...state, finished: true }, [finish(state)]]
+      return ended(state)
   }
+}
+
+/** Some servers that speak the same language never end a block. */
+const ended = (state: ReplyState): Step => {
+  const { inputless, open, stopReason } = state
+  const last = [...(inputless === undefined ? [] : [inputless]), ...open.values()]
+  const parts = last.flatMap((block, index) =>
+    Block.end(block, stopReason === "max_tokens" && index === last.length - 1)
+  )
+  return [{ ...state, open: new Map(), inputless: undefined, finished: true }, [...parts, finish(state)]]
 }
 
 const withBlock = (state: ReplyState, index: number, block: Block.Block | undefined): ReplyState => {

@@ -1,8 +1,8 @@
 /**
  * From our request to the parameters of the Messages API: pure.
  *
- * What the API would refuse never leaves: empty texts, empty messages, two messages of one role in a row, a tool's result
- * anywhere but right after its call. The same conversation always becomes the same bytes, and a longer one begins with
+ * What the API would refuse never leaves: empty texts, empty messages, two messages of one role in a row, a reply that ends
+ * with thinking, a tool's result anywhere but right after its call. The same conversation always becomes the same bytes, and a longer one begins with
  * those of the shorter one, or the prompt cache would be of no use.
  */
 import type {
@@ -17,7 +17,8 @@ import * as Tool from "effect/ai/Tool"
 import type { Prompt } from "effect/ai"
 import type { ProviderRequest, ProviderTool, Thinking } from "../Provider.ts"
 import { blocksOf, text } from "./AnthropicContent.ts"
-import { type Caching, lastMarkable, withBreakpoints } from "./PromptCache.ts"
+import * as CallIds from "./CallIds.ts"
+import { type Caching, isThinking, lastMarkable, withBreakpoints } from "./PromptCache.ts"
 import { serverToolsOf } from "./ServerTools.ts"
 
 export interface RequestOptions {
@@ -40,9 +41,12 @@ export const toParams = (
     ...rest,
     messages,
     ...(container === undefined ? undefined : { container }),
-    ...(cacheDiagnosis ? { diagnostics: { previous_message_id: request.previous ?? null } } : undefined)
+    ...(cacheDiagnosis ? { diagnostics: { previous_message_id: previousOf(request) } } : undefined)
   }
 }
+
+/** The API knows its own replies only (`DiagnosticsParam` of the client, 1.12.0). */
+const previousOf = ({ previous }: ProviderRequest): string | null => (previous?.startsWith("msg_") ? previous : null)
 
 /** The same question, only to be counted: what the model would take in. */
 export const toCountParams = (request: ProviderRequest) => converted(request).params
@@ -90,8 +94,8 @@ const toThinking = (thinking: Thinking): ThinkingConfigParam => {
 const isUnthought = (turns: ReadonlyArray<Turn>, thinking: Thinking): boolean => {
   const [reply, results] = turns.slice(-2)
   if (typeof thinking !== "object" || results?.content[0]?.type !== "tool_result") return false
-  const first = reply?.content[0]?.type
-  return first !== "thinking" && first !== "redacted_thinking"
+  const first = reply?.content[0]
+  return first === undefined || !isThinking(first)
 }
 
 /** They are in the API's own words already, and go as they are; what has no type is none of them. */
@@ -114,17 +118,20 @@ interface Turn {
 /** The messages, and the blocks at which this request and the one before it end: a reply follows on a request. */
 const toMessages = (messages: ReadonlyArray<Prompt.Message>, isWhole: (id: string) => boolean) => {
   const turns: Array<Turn> = []
+  const ids = CallIds.make()
   let earlier: ContentBlockParam | undefined
   for (const message of messages) {
     if (message.role === "system") continue
     if (message.role === "assistant") earlier = lastMarkable(turns.at(-1)?.content)
     const role = message.role === "assistant" ? "assistant" : "user"
-    const content = blocksOf(message, isWhole)
-    const last = turns.at(-1)
+    const content = blocksOf(message, ids, isWhole)
     if (content.length === 0) continue
+    if (role === "user") endReply(turns)
+    const last = turns.at(-1)
     if (last?.role === role) join(last.content, content)
     else turns.push({ role, content: [...content] })
   }
+  endReply(turns)
   // What a client brings along may begin with a greeting; the API wants a person to speak first.
   if (turns[0]?.role === "assistant") turns.unshift({ role: "user", content: [...text("(The conversation begins.)")] })
   const ends = [earlier, lastMarkable(turns.at(-1)?.content)]
@@ -132,6 +139,17 @@ const toMessages = (messages: ReadonlyArray<Prompt.Message>, isWhole: (id: strin
     messages: turns satisfies Array<MessageParam>,
     breakpoints: new Set(ends.filter((block) => block !== undefined))
   }
+}
+
+/**
+ * "The final block in an assistant message cannot be `thinking`", says the API, and would for as long as the conversation
+ * lasts: of a reply that was all used up with thinking, nothing is left.
+ */
+const endReply = (turns: Array<Turn>): void => {
+  const last = turns.at(-1)
+  if (last?.role !== "assistant") return
+  last.content.splice(last.content.findLastIndex((block) => !isThinking(block)) + 1)
+  if (last.content.length === 0) turns.pop()
 }
 
 /** Results stand before everything else of a message, whenever they came. */

@@ -27,7 +27,9 @@ interface Cached {
 
 /** The block at which a request that ends with `content` has its last breakpoint. */
 export const lastMarkable = (content: ReadonlyArray<ContentBlockParam> | undefined): ContentBlockParam | undefined =>
-  content?.findLast(({ type }) => type !== "thinking" && type !== "redacted_thinking")
+  content?.findLast((block) => !isThinking(block))
+
+export const isThinking = ({ type }: ContentBlockParam): boolean => type === "thinking" || type === "redacted_thinking"
 
 /** The same request with breakpoints; in its messages at these blocks, which are told by their identity. */
 export const withBreakpoints = <R extends Cached>(

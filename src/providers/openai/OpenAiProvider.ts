@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { unasked } from "../ClientHeaders.ts"
 import { compose } from "../Composition.ts"
 import type { ServerEvent } from "../EventParser.ts"
 import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
@@ -91,7 +92,7 @@ const connect = (module: typeof import("openai"), options: OpenAiOptions): OpenA
   return new module.OpenAI({
     // It refuses to be made without a key, but a header set to null is never sent.
     apiKey: key === "" ? "none" : key,
-    defaultHeaders: { ...unasked(), Authorization: key === "" ? null : `Bearer ${key}` },
+    defaultHeaders: { ...unasked("OPENAI_CUSTOM_HEADERS"), Authorization: key === "" ? null : `Bearer ${key}` },
     adminAPIKey: null,
     organization: null,
     project: null,
@@ -100,12 +101,6 @@ const connect = (module: typeof import("openai"), options: OpenAiOptions): OpenA
     maxRetries: 0,
     logLevel: "off"
   })
-}
-
-/** The client would send what this variable holds with every request, whichever tenant's server it goes to. */
-const unasked = (): Record<string, null> => {
-  const names = (process.env["OPENAI_CUSTOM_HEADERS"] ?? "").split("\n").map((line) => line.split(":"))
-  return Object.fromEntries(names.flatMap(([name, value]) => (value === undefined ? [] : [[name?.trim(), null]])))
 }
 
 const ask = (

@@ -138,7 +138,7 @@ const close = ({ open }: ReplyState): ReadonlyArray<ProviderPart> =>
   open === undefined ? [] : [Response.makePart(`${open.type}-end`, { id: open.id })]
 
 const complete = (state: ReplyState): Reading => {
-  const calls = ToolCalls.complete(state.calls)
+  const calls = ToolCalls.complete(state.calls, state.finishReason === "length")
   if (Result.isFailure(calls)) {
     return { state, parts: [], broken: { reason: "invalid_response", detail: calls.failure } }
   }

@@ -162,7 +162,7 @@ const asObject = Schema.decodeUnknownOption(Schema.Record(Schema.String, Schema.
 const toCall = ({ id, name, params }: Prompt.ToolCallPart): Call => ({
   id: callId(id),
   type: "function",
-  function: { name, arguments: JSON.stringify(Option.getOrElse(asObject(params), () => ({}))) }
+  function: { name: toolName(name), arguments: JSON.stringify(Option.getOrElse(asObject(params), () => ({}))) }
 })
 
 const saidIn = (message: Prompt.UserMessage | Prompt.ToolMessage): Said => {
@@ -193,6 +193,9 @@ const shown = ({ modelOutput = [], name }: Prompt.ToolResultPart): ReadonlyArray
 
 const asText = (result: unknown): string =>
   typeof result === "string" ? result : (JSON.stringify(result ?? null) ?? String(result))
+
+/** At most 64 letters, digits, `_` and `-`: models of other providers make up names that hold more. */
+const toolName = (name: string): string => name.replaceAll(/[^A-Za-z0-9_-]/g, "_").slice(0, 64)
 
 /** OpenAI takes at most 40 characters; ids of other providers may be longer or hold odd ones. */
 const callId = (id: string): string => {

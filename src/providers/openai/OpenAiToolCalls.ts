@@ -76,11 +76,16 @@ const announced = (before: ToolCall, { id, json, name }: ToolCall, piece: string
   ]
 }
 
-/** The calls as a whole; a sentence if one cannot be made. */
-export const complete = ({ list }: ToolCalls): Result.Result<ReadonlyArray<ProviderPart>, string> =>
+/** The calls as a whole; a sentence if one cannot be made. `cut`: the last one may have reached the length limit. */
+export const complete = ({ list }: ToolCalls, cut: boolean): Result.Result<ReadonlyArray<ProviderPart>, string> =>
   list.some(({ name }) => name === "")
     ? Result.fail("a tool call of the answer has no name")
-    : Result.succeed(list.flatMap((call) => [Response.makePart("tool-params-end", { id: call.id }), toPart(call)]))
+    : Result.succeed(
+        list.flatMap((call, index) => [
+          Response.makePart("tool-params-end", { id: call.id }),
+          toPart(call, cut && index === list.length - 1)
+        ])
+      )
 
 const parseInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)))
 
@@ -88,8 +93,8 @@ const parseInput = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Recor
  * Arguments that are no JSON object were cut off, or made up: the call goes on without parameters and says so in
  * `metadata.openai.unparsedInput`, which holds what the model wrote.
  */
-const toPart = ({ id, json, name }: ToolCall): ProviderPart => {
-  const params = /^\s*(null)?\s*$/.test(json) ? Option.some({}) : parseInput(json)
+const toPart = ({ id, json, name }: ToolCall, cut: boolean): ProviderPart => {
+  const params = !cut && /^\s*(null)?\s*$/.test(json) ? Option.some({}) : parseInput(json)
   const metadata = Option.isSome(params) ? {} : { openai: { unparsedInput: json } }
   const call = { id, name, params: Option.getOrElse(params, () => ({})), providerExecuted: false, metadata }
   return Response.makePart("tool-call", call)

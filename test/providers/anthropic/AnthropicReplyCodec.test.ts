@@ -119,10 +119,24 @@ describe("AnthropicReplyCodec", () => {
 
   it("parses a tool's input when it is whole, and says so when it is not", () => {
     for (const [content, deltas, params, metadata] of inputs) {
-      const call = callOf(read(block(content, ...deltas)).parts)
+      const call = callOf(read([...block(content, ...deltas), ended("tool_use"), stop]).parts)
       assert.deepStrictEqual([call.id, call.name, call.providerExecuted], ["toolu_1", "exec", false])
       assert.deepStrictEqual([call.params, call.metadata], [params, metadata])
     }
+  })
+
+  it("takes a call without input for cut off where the reply reached its length limit there", () => {
+    const metadata = (...events: ReadonlyArray<Event>) =>
+      read([...events, ended("max_tokens"), stop]).parts.flatMap((part) =>
+        part.type === "tool-call" ? [part.metadata] : []
+      )
+    const cut = { anthropic: { unparsedInput: "" } }
+    assert.deepStrictEqual(metadata(...block(tool)), [cut])
+    assert.deepStrictEqual(metadata(...block(tool, json(""))), [cut])
+    assert.deepStrictEqual(metadata(...block(tool), ...block({ ...tool, id: "toolu_2" })), [{}, cut])
+    assert.deepStrictEqual(metadata(...block(tool), ...block({ type: "text", text: "So" })), [{}])
+    assert.deepStrictEqual(metadata(...block(tool, json("{}"))), [{}])
+    assert.deepStrictEqual(metadata(...block({ ...tool, input: { command: "ls" } })), [{}])
   })
 
   it("announces a tool call and its input as they come", () => {
@@ -236,7 +250,7 @@ describe("AnthropicReplyCodec", () => {
 
   it("keeps who made the model call a tool of ours", () => {
     const caller = { type: "code_execution_20260120", tool_id: "srv" }
-    const call = callOf(read(block({ ...tool, caller, toolset_name: "browser" })).parts)
+    const call = callOf(read(block({ ...tool, caller, toolset_name: "browser" }, json("{}"))).parts)
     assert.deepStrictEqual(call.metadata, { anthropic: { block: { caller, toolset_name: "browser" } } })
     assert.isFalse(call.providerExecuted)
   })
@@ -244,6 +258,7 @@ describe("AnthropicReplyCodec", () => {
   it("passes over blocks, deltas and events it knows nothing of", () => {
     const silent: ReadonlyArray<ReadonlyArray<Event>> = [
       block({ type: "brand_new" }, { type: "brand_new_delta" }),
+      block({ type: "brand_new" }, { type: "brand_new_delta", text: { of: "another shape" }, signature: null }),
       block({ type: "server_tool_use", name: "without an id" }, json("{}")),
       block({ type: "web_search_tool_result", content: [] }),
       block({ type: "web_search_tool_result", tool_use_id: "srv" }),

@@ -141,7 +141,8 @@ describe("AnthropicRequestCodec", () => {
   it("tells calls apart whose ids another provider gave twice", () => {
     const round = (value: string) =>
       [assistant(call("call:0")), { role: "tool", content: [result("call:0", value)] }] as const
-    const messages = [{ role: "user", content: "go" } as const, ...round("one"), assistant(call("call_0_2")), ...round("two")]
+    const other = [assistant(call("call_0_2")), { role: "tool", content: [result("call_0_2", "x")] } as const]
+    const messages = [{ role: "user", content: "go" } as const, ...round("one"), ...other, ...round("two")]
     const sent = params([...messages, ...round("three")]).messages.flatMap(({ content }) =>
       typeof content === "string" ? [] : content
     )
@@ -150,6 +151,7 @@ describe("AnthropicRequestCodec", () => {
     const answered = sent.flatMap((block) => (block.type === "tool_result" ? [[block.tool_use_id, block.content]] : []))
     assert.deepStrictEqual(answered as unknown, [
       ["call_0", [text("one")]],
+      ["call_0_2", [text("x")]],
       ["call_0_3", [text("two")]],
       ["call_0_4", [text("three")]]
     ])

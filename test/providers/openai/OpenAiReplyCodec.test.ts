@@ -232,6 +232,17 @@ describe("OpenAiReplyCodec", () => {
     assert.deepStrictEqual([call?.params, call?.metadata], [{}, { openai: { unparsedInput: '{"k":' } }])
   })
 
+  it("takes a call without arguments for cut off where the reply reached its length limit there", () => {
+    const first = tool({ index: 0, id: "a", function: { name: "x" } })
+    const last = tool({ index: 1, id: "b", function: { name: "x", arguments: "" } })
+    const made = (reason: string) =>
+      partsOf(first, last, chunk({}, reason), done).flatMap((part) =>
+        part.type === "tool-call" ? [part.metadata] : []
+      )
+    assert.deepStrictEqual(made("tool_calls"), [{}, {}])
+    assert.deepStrictEqual(made("length"), [{}, { openai: { unparsedInput: "" } }])
+  })
+
   it("refuses a call without a name", () => {
     const { broken, parts } = readAll(tool({ index: 0, id: "a", function: { arguments: "{}" } }), stop, done)
     assert.deepInclude(broken, { reason: "invalid_response" })

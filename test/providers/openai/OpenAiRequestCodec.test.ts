@@ -192,6 +192,25 @@ describe("OpenAiRequestCodec", () => {
     )
   })
 
+  it("makes names fit that another provider's model made up", () => {
+    const { messages } = params([
+      go,
+      {
+        role: "assistant",
+        content: [
+          { ...call("a"), name: "functions.exec" },
+          { ...call("b"), name: "x".repeat(99) }
+        ]
+      }
+    ])
+    const names = messages.flatMap((message) =>
+      message.role === "assistant"
+        ? (message.tool_calls ?? []).map((one) => (one.type === "function" ? one.function.name : ""))
+        : []
+    )
+    assert.deepStrictEqual(names, ["functions_exec", "x".repeat(64)])
+  })
+
   it("shows images and documents by data URL, and names other files", () => {
     const png = { type: "file", mediaType: "image/png", data: Uint8Array.of(1, 2, 3) } as const
     const image = { type: "image_url", image_url: { url: "data:image/png;base64,AQID" } }
