@@ -33,6 +33,9 @@ export const mostMessageBytes = 8 * mebibyte
 /** The most files one message brings. */
 export const mostFiles = 10
 
+/** The longest link, in characters: what anybody who follows links has to take at least (RFC 9110, section 4.1). */
+export const mostLinkLength = 8_000
+
 const allowed = MediaType.literals.join(", ")
 
 /** A media type without its parameters (RFC 9110, section 8.3.1), if files of that type are taken. */
@@ -76,7 +79,7 @@ export const typeOf = (data: Uint8Array): MediaType | undefined =>
 export const linkTo = (url: string): LinkedFile | undefined => {
   if (!URL.canParse(url)) return undefined
   const { href, pathname, protocol } = new URL(url)
-  if (protocol !== "http:" && protocol !== "https:") return undefined
+  if ((protocol !== "http:" && protocol !== "https:") || href.length > mostLinkLength) return undefined
   const ending = /\.([a-z]+)$/i.exec(pathname)?.[1]?.toLowerCase()
   return { mediaType: mediaTypeOf(`image/${ending === "jpg" ? "jpeg" : ending}`) ?? "image/jpeg", url: href }
 }

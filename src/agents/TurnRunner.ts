@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function* () {
     const parts: Array<ProviderPart> = []
     let said = ""
     const hear = (chunk: ReadonlyArray<ProviderPart>) => {
-      parts.push(...chunk)
+      for (const part of chunk) parts.push(part)
       const text = textOf(chunk)
       if (text === "") return
       const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset: said.length, text }

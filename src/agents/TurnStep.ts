@@ -133,7 +133,8 @@ export const decide = (state: SessionState, policy: Policy): Directive => {
 
 const decideStep = (state: Running, { context, maxResumes, maxSteps }: Policy): Directive => {
   const { turn } = state
-  if (turn.step - turn.goneOn >= maxSteps) return failed(turn, "max_steps", `the turn reached its limit of ${maxSteps} steps`)
+  if (turn.step - turn.goneOn >= maxSteps)
+    return failed(turn, "max_steps", `the turn reached its limit of ${maxSteps} steps`)
   if (turn.overflows > 1) return failed(turn, "context_overflow", texts.overflow)
   const call: Directive = { _tag: "CallModel", turn: turn.id, step: turn.step + 1 }
   if (context === undefined) return turn.overflowing ? failed(turn, "context_overflow", texts.overflow) : call

@@ -88,6 +88,9 @@ export interface Refusal {
   readonly detail: string
 }
 
+/** What OpenAI has 429 for: too much at once, and too much money. */
+const limits: ReadonlyArray<string> = ["rate_limited", "spend_limit"]
+
 /** What became of a turn instead of an answer; none when it has one. */
 export const refusalOf = ({ ended }: Outcome): Refusal | undefined => {
   if (ended === undefined) {
@@ -95,7 +98,7 @@ export const refusalOf = ({ ended }: Outcome): Refusal | undefined => {
   }
   if (ended.failure !== undefined) {
     const { message, type } = ended.failure
-    return { status: type === "rate_limited" ? 429 : 502, type, detail: message }
+    return { status: limits.includes(type) ? 429 : 502, type, detail: message }
   }
   return ended.outcome === "completed"
     ? undefined

@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { type BroughtFile, linkTo, type Misfit, typeOf } from "../agents/BroughtFile.ts"
+import { type BroughtFile, linkTo, type Misfit, mostLinkLength, typeOf } from "../agents/BroughtFile.ts"
 import type { Incoming, IncomingPrior } from "../agents/Directory.ts"
 import { bounded, checked, decoded, fileOf, refused, together } from "./MessageFiles.ts"
 import type { ChatContent, ChatRequest } from "./OpenAiApi.ts"
@@ -63,7 +63,10 @@ const imageIn = ({ image_url: { url } }: Extract<FilePart, { readonly type: "ima
   if (/^data:/i.test(url)) return ofDataUrl(url, undefined)
   const link = linkTo(url)
   return link === undefined
-    ? Result.fail({ field: "data", detail: "is neither a data URL nor one of http or https" })
+    ? Result.fail({
+        field: "data",
+        detail: `is neither a data URL nor a link to http or https in ${mostLinkLength} characters`
+      })
     : Result.succeed(link)
 }
 

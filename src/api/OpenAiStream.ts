@@ -54,8 +54,7 @@ const step = (
       ? [{ outcome, sent: sent + event.text }, [said(gap + event.text)]]
       : [{ outcome, sent }, []]
   }
-  const superseded = event.type === "TurnResumed" || (event.type === "ReplyCut" && event.text === "")
-  if (superseded) return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
+  if (supersedes(event)) return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
   const gathered = gather(outcome, event)
   if (event.type === "ModelReplied" || event.type === "ReplyCut") {
     const rest = unseen(textOf(event), sent, "\n\n")
@@ -64,6 +63,10 @@ const step = (
   if (event.type === "TurnEnded") return [{ outcome: gathered, sent }, ending(answering, withUsage, gathered)]
   return [{ outcome: gathered, sent }, []]
 }
+
+/** Whether what was shown of the current reply counts no longer, as the step is taken again. */
+const supersedes = (event: SessionEvent): boolean =>
+  event.type === "TurnResumed" || event.type === "ContextOverflowed" || (event.type === "ReplyCut" && event.text === "")
 
 const ending = (answering: Answering, withUsage: boolean, outcome: Outcome): ReadonlyArray<Frame> => {
   const refusal = refusalOf(outcome)

@@ -32,8 +32,8 @@ const ofTenant = Effect.fnUntraced(function* ({ by = ["day"], ...asked }: Asked)
   return { from, to, usage: gathered(shares, by), total: total(shares), unpriced: unpricedAmong(shares) }
 })
 
-/** The most events that are read at once. */
-const page = 1000
+/** The most events that are read at once, in which no other fiber gets on: some 3 ms. */
+const page = 250
 
 const ofSession = Effect.fnUntraced(function* (session: SessionId) {
   yield* find(session)
@@ -44,6 +44,7 @@ const ofSession = Effect.fnUntraced(function* (session: SessionId) {
     for (const event of events) tally.take(event)
     after += events.length
     if (events.length < page) break
+    yield* Effect.yieldNow
   }
   return { turns: tally.turns, total: total(tally.models), unpriced: unpricedAmong(tally.models) }
 })

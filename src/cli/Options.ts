@@ -47,6 +47,6 @@ export const folders = (
 }
 
 export const jsonFlag = Flag.Boolean("json").pipe(
-  Flag.withDescription("Print one JSON document instead of text"),
+  Flag.withDescription("Print JSON instead of text: one document, or a line for each event"),
   Flag.withDefault(false)
 )

@@ -4,7 +4,8 @@
  * What people and models wrote is shown in one line each and without control characters, which a terminal would obey.
  */
 import { titleOf } from "../domain/Attachment.ts"
-import { type SessionEvent, type SessionSummary, textOf } from "../domain/SessionEvent.ts"
+import { type SessionEvent, type SessionEventOf, type SessionSummary, textOf } from "../domain/SessionEvent.ts"
+import { standInOf } from "./Transcript.ts"
 
 export interface Hit {
   readonly session: string
@@ -126,10 +127,10 @@ const gistOf = (event: SessionEvent): string => {
   }
 }
 
-const replyOf = (event: Extract<SessionEvent, { readonly type: "ModelReplied" }>): string => {
+const replyOf = (event: SessionEventOf<"ModelReplied">): string => {
   const tools = event.content.flatMap((part) => (part.type === "tool-call" ? [part.name] : []))
-  const text = textOf(event)
-  return tools.length === 0 ? text : [text, `(calls ${tools.join(", ")})`].filter((part) => part !== "").join(" ")
+  const calls = tools.length === 0 ? "" : `(calls ${tools.join(", ")})`
+  return [standInOf(event), textOf(event), calls].filter((part) => part !== "").join(" ")
 }
 
 const changeOf = (event: SessionEvent): string => {
@@ -161,7 +162,7 @@ const changeOf = (event: SessionEvent): string => {
   }
 }
 
-const settingsOf = ({ midTurn, model }: Extract<SessionEvent, { readonly type: "SessionConfigured" }>): string =>
+const settingsOf = ({ midTurn, model }: SessionEventOf<"SessionConfigured">): string =>
   [
     ...(model === undefined ? [] : [`model ${model ?? "of its agent"}`]),
     ...(midTurn === undefined ? [] : [`mid-turn ${midTurn ?? "of its agent"}`])

@@ -116,9 +116,10 @@ const troubles = ({ health, waiting }: ProviderView, now: number): ReadonlyArray
   const [longest] = waiting
   if (longest === undefined) return apart
   const calls = waiting.length === 1 ? "1 call waits" : `${waiting.length} calls wait`
+  const [waited, left] = [now - Date.parse(longest.since), Date.parse(longest.until) - now]
   return [
     ...apart,
-    `${calls} for room (${longest.reason}), the longest for ${ageText(now - Date.parse(longest.since))}`
+    `${calls} for room (${longest.reason}), the longest for ${ageText(waited)}, at most ${ageText(left)} more`
   ]
 }
 

@@ -1,5 +1,5 @@
 /** A turn as text in a terminal: what each event adds to what has been shown. Pure. */
-import { type SessionEvent, textOf, unseen } from "../domain/SessionEvent.ts"
+import { type SessionEvent, type SessionEventOf, textOf, unseen } from "../domain/SessionEvent.ts"
 import type { TextDelta } from "../telemetry/Signals.ts"
 
 /** What of the present reply has been shown. */
@@ -27,7 +27,9 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
       return event.offset === shown.length ? [event.text, shown + event.text] : ["", shown]
     case "ModelReplied": {
       const whole = textOf(event)
-      return [whole === "" ? "" : `${unseen(whole, shown, "\n")}\n`, ""]
+      const note = standInOf(event)
+      const rest = whole === "" ? "" : `${unseen(whole, shown, "\n")}\n`
+      return [note === "" ? rest : `${rest}${style.dim(note)}\n`, ""]
     }
     case "ReplyCut": {
       const mark = event.text === "" ? "(cut off, begun again)" : "(cut off, goes on)"
@@ -36,6 +38,8 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
     }
     case "ReplyContinued":
       return [event.cause === "length" ? `${style.dim("(at its length limit, goes on)")}\n` : "", shown]
+    case "ContextOverflowed":
+      return [shown === "" ? "" : `\n${style.dim("(too long for the model, begun again)")}\n`, ""]
     case "TurnResumed":
       return [`${shown === "" ? "" : "\n"}${style.dim("(resumed)")}\n`, ""]
     case "ToolCalled":
@@ -49,7 +53,13 @@ export const show = (event: SessionEvent | TextDelta, shown: Shown, style: Style
   }
 }
 
-const endText = (event: Extract<SessionEvent, { readonly type: "TurnEnded" }>, style: Style): string => {
+/** Who answered instead of the model that was asked for, and why; empty where that one did. */
+export const standInOf = ({ detours = [], model }: SessionEventOf<"ModelReplied">): string => {
+  const why = detours.map((detour) => `${detour.model}: ${detour.reason}`)
+  return why.length === 0 ? "" : `(${model ?? "another model"} stood in for ${why.join(", ")})`
+}
+
+const endText = (event: SessionEventOf<"TurnEnded">, style: Style): string => {
   if (event.failure !== undefined) return `${style.alarm(`! ${event.failure.type}: ${event.failure.message}`)}\n`
   if (event.cutShort !== undefined) return `${style.alarm("! the answer is not whole: it is over its length limit")}\n`
   return event.outcome === "cancelled" ? `${style.alarm("! cancelled")}\n` : ""

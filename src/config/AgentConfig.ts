@@ -37,9 +37,18 @@ const ApprovalsConfig = Schema.Struct({
 })
 
 /** Whether the model thinks before it answers; as it does by itself if not given. */
-const ThinkingConfig = field(
-  { expected: "adaptive, off, or { budget: TOKENS } with 1024 tokens or more" },
-  Schema.Union([Schema.Literals(["adaptive", "off"]), Schema.Struct({ budget: count(1024) })])
+const ThinkingConfig = Schema.Union([
+  Schema.Literals(["adaptive", "off"]),
+  Schema.Struct({ budget: count(1024) })
+]).annotate({
+  expected: "adaptive, off, or { budget: TOKENS } with 1024 tokens or more",
+  choices: ["adaptive", "off"]
+})
+
+/** A tool that the provider runs itself, in the provider's own words. */
+const ProviderTool = field(
+  { expected: "a mapping with a type, such as { type: web_search_20260318, name: web_search }" },
+  Schema.Record(Schema.String, Schema.Json).check(Schema.makeFilter(({ type }) => typeof type === "string"))
 )
 
 /** What is taken for a model's window if neither the file nor its provider says. */
@@ -65,8 +74,7 @@ export const AgentConfig = Schema.Struct({
   /** How hard the model tries, where it lets itself be told. */
   effort: Schema.optionalKey(choice(["low", "medium", "high", "xhigh", "max"])),
   thinking: Schema.optionalKey(ThinkingConfig),
-  /** Tools the provider runs itself, in its own words: `{ type: web_search_20260318, name: web_search }`. */
-  providerTools: Schema.Array(Schema.Record(Schema.String, Schema.Json)).pipe(otherwise([])),
+  providerTools: Schema.Array(ProviderTool).pipe(otherwise([])),
   /** Names of the tools it may use. */
   tools: Schema.Array(Text).pipe(otherwise([])),
   approvals: section(ApprovalsConfig),

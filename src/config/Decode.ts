@@ -35,6 +35,8 @@ const faultsOf = (issue: SchemaIssue.Issue, path: Path, source: Source): Readonl
     case "Filter":
       return [unexpected(source, path, String(issue.filter.annotations?.expected ?? "another value"))]
     case "AnyOf":
+      if (issue.ast.annotations?.["expected"] !== undefined && !isMapping(valueAt(source, path)))
+        return [wrongValue(issue.ast.annotations, path, source)]
       return issue.issues.length > 0
         ? issue.issues.flatMap((inner) => faultsOf(inner, path, source))
         : noMember(issue, path, source)
@@ -45,7 +47,7 @@ const faultsOf = (issue: SchemaIssue.Issue, path: Path, source: Source): Readonl
     case "InvalidType":
       return [wrongType(issue.ast, path, source)]
     case "InvalidValue":
-      return [wrongValue(issue, path, source)]
+      return [wrongValue(issue.annotations, path, source)]
     case "Forbidden":
     case "OneOf":
       return [unexpected(source, path, "another value")]
@@ -70,6 +72,9 @@ const unknownKey = (issue: SchemaIssue.UnexpectedKey, path: Path, source: Source
   })
 }
 
+const isMapping = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
 /** The values that tell a union's members apart by their `kind`. */
 const kindsOf = (ast: SchemaAST.Union): ReadonlyArray<string> =>
   ast.types.flatMap((member) => {
@@ -80,7 +85,7 @@ const kindsOf = (ast: SchemaAST.Union): ReadonlyArray<string> =>
 
 const noMember = (issue: SchemaIssue.AnyOf, path: Path, source: Source): ReadonlyArray<ConfigFault> => {
   const value = valueAt(source, path)
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return [wrongType(issue.ast, path, source)]
+  if (!isMapping(value)) return [wrongType(issue.ast, path, source)]
   const kinds = kindsOf(issue.ast)
   const expected = `one of ${kinds.join(", ")}`
   const at = [...path, "kind"]
@@ -102,8 +107,11 @@ const wrongType = (ast: SchemaAST.AST, path: Path, source: Source): ConfigFault 
   return faultAt(source, path, { problem: `${subject}expected ${expected}, got ${got}`, expected, value: got })
 }
 
-const wrongValue = (issue: SchemaIssue.InvalidValue, path: Path, source: Source): ConfigFault => {
-  const { choices, expected = "another value", secret } = issue.annotations ?? {}
+const wrongValue = (
+  { choices, expected = "another value", secret }: NonNullable<SchemaIssue.InvalidValue["annotations"]> = {},
+  path: Path,
+  source: Source
+): ConfigFault => {
   const value = valueAt(source, path)
   const unquoted = expected.startsWith("text") && (typeof value === "number" || typeof value === "boolean")
   const hint = unquoted ? "put it in quotes" : Array.isArray(choices) ? didYouMean(value, choices) : undefined

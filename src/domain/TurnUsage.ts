@@ -16,6 +16,7 @@ export type TurnUsage = typeof TurnUsage.Type
 export class Tally {
   private readonly byTurn = new Map<TurnId, TurnUsage>()
   private readonly byModel = new Map<string, Usage>()
+  private called: string | undefined
 
   /** The next event of the log. */
   take(event: SessionEvent): void {
@@ -23,7 +24,8 @@ export class Tally {
       this.byTurn.clear()
       this.byModel.clear()
     }
-    const used = usedIn(event)
+    if (event.type === "ModelCalled" || event.type === "TurnStarted") this.called = event.model
+    const used = usedIn(event, this.called)
     if (used === undefined || !("turn" in event)) return
     const { model, usage } = used
     const before = this.byTurn.get(event.turn)

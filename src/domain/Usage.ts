@@ -57,10 +57,10 @@ export interface ModelUsage {
 /** What stands for the model where a log of earlier days does not name it. */
 export const unnamedModel = "unknown"
 
-/** What an event says was used; nothing for most. */
-export const usedIn = (event: NewSessionEvent | SessionEvent): ModelUsage | undefined => {
+/** What an event says was used; nothing for most. `called` is who it was, where the event does not say. */
+export const usedIn = (event: NewSessionEvent | SessionEvent, called = unnamedModel): ModelUsage | undefined => {
   if (event.type !== "ModelReplied" && event.type !== "Compacted") return undefined
-  const { cost, model = unnamedModel, usage } = event
+  const { cost, model = called, usage } = event
   if (usage === undefined) return undefined
   const { cacheRead = 0, cacheWrite = 0, total: input = 0 } = usage.inputTokens
   return {

@@ -4,9 +4,20 @@
  * Bytes that say nothing do not make a reply, and only waiting counts, not what the reader does with what has come.
  */
 import * as Duration from "effect/Duration"
-import type { BodyFault } from "./EventStream.ts"
 import type { Timeouts } from "./Patience.ts"
 import type { Deadline } from "./RetryBudget.ts"
+
+/**
+ * What can go wrong with a body: no first byte in time, silence later on, bytes that say nothing, no end in time, a broken
+ * connection, an endless event.
+ */
+export type BodyFault =
+  | { readonly _tag: "Silent"; readonly after: Duration.Duration }
+  | { readonly _tag: "Stalled"; readonly after: Duration.Duration }
+  | { readonly _tag: "Speechless"; readonly after: Duration.Duration }
+  | { readonly _tag: "Overtime"; readonly after: Duration.Duration }
+  | { readonly _tag: "Broken"; readonly cause: unknown }
+  | { readonly _tag: "TooLarge" }
 
 /** Times are in milliseconds. */
 export interface BodyWatch {

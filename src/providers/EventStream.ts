@@ -14,21 +14,9 @@ import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Scope } from "effect"
 import * as BodyReader from "./BodyReader.ts"
-import type { BodyWatch } from "./BodyWatch.ts"
+import type { BodyFault, BodyWatch } from "./BodyWatch.ts"
 import * as EventParser from "./EventParser.ts"
 import type { ServerEvent } from "./EventParser.ts"
-
-/**
- * What can go wrong with a body: no first byte in time, silence later on, bytes that say nothing, no end in time, a broken
- * connection, an endless event.
- */
-export type BodyFault =
-  | { readonly _tag: "Silent"; readonly after: Duration.Duration }
-  | { readonly _tag: "Stalled"; readonly after: Duration.Duration }
-  | { readonly _tag: "Speechless"; readonly after: Duration.Duration }
-  | { readonly _tag: "Overtime"; readonly after: Duration.Duration }
-  | { readonly _tag: "Broken"; readonly cause: unknown }
-  | { readonly _tag: "TooLarge" }
 
 export interface EventStreamOptions<E, R> {
   /** Sends the request; runs when the stream is first pulled, and again for every run of it. */

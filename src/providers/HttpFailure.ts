@@ -9,7 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { BodyFault } from "./EventStream.ts"
+import type { BodyFault } from "./BodyWatch.ts"
 import { ProviderError, type ProviderFault } from "./ProviderError.ts"
 
 /** Whose error it is, and the key that must not appear in it. */

@@ -5,6 +5,7 @@
  * because of a fault that is the request's own, nor once any content has been handed on. Who is known to be unwell fails
  * at once (`Breaker.ts`), so that calls stay with the one that stands in until the first has recovered.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as ExecutionPlan from "effect/ExecutionPlan"
@@ -68,9 +69,9 @@ const inTurn = (
     return parts
   }
   /** What nobody else should be asked for ends the plan: as an empty answer, and the error behind it. */
-  const judged = (target: Target, error: ProviderError) => {
+  const judged = (target: Target, error: ProviderError, now: number) => {
     const next = targets[failures.push({ target, error })]
-    if (spoken || !treatmentOf(error.reason).elsewhere) {
+    if (spoken || budget.isOver(now) || !treatmentOf(error.reason).elsewhere) {
       final = error
       return Stream.empty
     }
@@ -83,7 +84,7 @@ const inTurn = (
     Effect.map(Asked, (target) =>
       put(target).pipe(
         Stream.mapArray(hear),
-        Stream.catch((error) => judged(target, error))
+        Stream.catch((error) => Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => judged(target, error, now))))
       )
     )
   )
@@ -97,8 +98,9 @@ const inTurn = (
   )
 }
 
+/** The first one's, and what the others said; a conversation that is too long for one of them can be made shorter. */
 const together = (last: ProviderError, [first, ...others]: ReadonlyArray<Failed>): ProviderError => {
-  if (first === undefined || others.length === 0) return last
+  if (first === undefined || others.length === 0 || last.reason === "context_overflow") return last
   const instead = others.map(({ error, target }) => `${nameOf(target)}: ${error.detail}`)
   return new ProviderError({ ...first.error, detail: `${first.error.detail}; nor could ${instead.join("; ")}` })
 }

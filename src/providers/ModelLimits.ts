@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { ModelLimits, ProviderRequest } from "./Provider.ts"
+import { type Effort, efforts, type ModelLimits, type ProviderRequest, type Thinking } from "./Provider.ts"
 import { ProviderError } from "./ProviderError.ts"
 
 /** How long one question may take. */
@@ -75,7 +75,33 @@ export const replyWithin = (wanted: number, { maxInputTokens, maxOutputTokens }:
 const leastBudget = 1024
 
 /** The request as its model can fulfil it. Where the reply has to be shorter, thinking gets the same share of it. */
-export const within = (request: ProviderRequest, limits: ModelLimits = {}): ProviderRequest => {
+export const within = (request: ProviderRequest, limits: ModelLimits = {}): ProviderRequest =>
+  shortened(understood(request, limits), limits)
+
+/** Without what the model would refuse to be told: the nearest it knows instead, or nothing. */
+const understood = (request: ProviderRequest, limits: ModelLimits): ProviderRequest => {
+  const effort = effortAmong(request.effort, limits.efforts)
+  const thinking = thinkingAmong(request.thinking, limits.thinking)
+  if (effort === request.effort && thinking === request.thinking) return request
+  const { effort: _, thinking: __, ...rest } = request
+  return { ...rest, ...(effort === undefined ? {} : { effort }), ...(thinking === undefined ? {} : { thinking }) }
+}
+
+/** The level itself, else the next lower one, else the lowest. */
+const effortAmong = (wanted: Effort | undefined, known: ModelLimits["efforts"]): Effort | undefined => {
+  if (wanted === undefined || known === undefined) return wanted
+  const levels = efforts.filter((level) => known.includes(level))
+  return levels.findLast((level) => efforts.indexOf(level) <= efforts.indexOf(wanted)) ?? levels[0]
+}
+
+/** A model that knows no budget may think as much as it likes; one that cannot be told so thinks as it does by itself. */
+const thinkingAmong = (wanted: Thinking | undefined, known: ModelLimits["thinking"]): Thinking | undefined => {
+  if (wanted === undefined || known === undefined) return wanted
+  if (known.includes(typeof wanted === "string" ? wanted : "budget")) return wanted
+  return wanted !== "off" && known.includes("adaptive") ? "adaptive" : undefined
+}
+
+const shortened = (request: ProviderRequest, limits: ModelLimits): ProviderRequest => {
   const maxTokens = replyWithin(request.maxTokens, limits)
   if (maxTokens === request.maxTokens) return request
   const { thinking, ...rest } = request

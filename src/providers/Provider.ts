@@ -39,7 +39,8 @@ export interface ProviderRequest {
 }
 
 /** The levels of `output_config.effort` of the Messages API; others take the nearest they have. */
-export type Effort = "low" | "medium" | "high" | "xhigh" | "max"
+export const efforts = ["low", "medium", "high", "xhigh", "max"] as const
+export type Effort = (typeof efforts)[number]
 
 /** `adaptive`: the model decides how much; `budget`: at most so many tokens, which count towards `maxTokens`. */
 export type Thinking = "adaptive" | "off" | { readonly budget: number }
@@ -47,10 +48,14 @@ export type Thinking = "adaptive" | "off" | { readonly budget: number }
 /** A tool as its provider describes it: `type`, `name` and what else that type takes. */
 export type ProviderTool = Readonly<Record<string, Schema.Json>>
 
-/** What a model takes and gives, in tokens; what is not known is absent. */
+/** What a model takes and gives; what is not known is absent. */
 export interface ModelLimits {
+  /** In tokens, as is the next. */
   readonly maxInputTokens?: number
   readonly maxOutputTokens?: number
+  /** The levels of effort it knows, and the ways it may be told to think; none if it does not let itself be told. */
+  readonly efforts?: ReadonlyArray<Effort>
+  readonly thinking?: ReadonlyArray<"adaptive" | "off" | "budget">
 }
 
 /** How one of a provider's keys gets along with a model. */

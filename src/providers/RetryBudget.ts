@@ -15,6 +15,8 @@ export interface RetryBudget {
   advance(): void
   /** When the call is given up: what was said first holds for all that come later. */
   deadline(proposed: Deadline): Deadline
+  /** Whether that moment is over. */
+  isOver(now: number): boolean
 }
 
 /** When a call is given up, in milliseconds since the epoch, and how long it may have taken by then. */
@@ -43,6 +45,7 @@ export const make = (attempts: number, targets = 1): RetryBudget => {
     deadline: (proposed) => {
       end ??= proposed
       return end
-    }
+    },
+    isOver: (now) => end !== undefined && now >= end.at
   }
 }

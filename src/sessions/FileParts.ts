@@ -34,7 +34,7 @@ const charactersPerToken = 3.5
 const decodeBytes = Schema.decodeUnknownOption(Schema.Struct({ bytes: Schema.Finite }))
 
 const bytesOf = (options: Prompt.FilePartEncoded["options"]): number =>
-  Option.match(decodeBytes(options?.["fiberclaw"]), { onNone: () => 0, onSome: ({ bytes }) => bytes })
+  Option.match(decodeBytes(options?.["fiberclaw"]), { onNone: () => 0, onSome: ({ bytes }) => Math.max(0, bytes) })
 
 const decodeKept = Schema.decodeUnknownOption(Schema.Struct({ mediaType: MediaType, sha256: Sha256 }))
 
@@ -90,7 +90,9 @@ export const filled = Effect.fnUntraced(function* <E, R>(
         const reference = taken.get(part)
         if (reference === undefined) return Effect.succeed(part)
         if (reference === "crowded") return Effect.succeed(text(part, "was left out, as newer files fill the request"))
-        return Effect.map(load(reference.sha256), (data) => shown(reference.part, data))
+        // A log that was brought in may say less of its files than there is.
+        const isNoLarger = (data: Uint8Array) => data.length <= reference.bytes
+        return Effect.map(load(reference.sha256), (data) => shown(reference.part, Option.filter(data, isNoLarger)))
       })
       messages.push(Prompt.makeMessage("user", { content, options: message.options }))
     }

@@ -107,8 +107,10 @@ const resumed = (turn: TurnState): TurnState => ({
 const replied = (
   state: SessionState,
   turn: TurnState,
-  { content, finishReason, id, model, stop, usage }: NewSessionEventOf<"ModelReplied">
+  { content: whole, finishReason, id, model, stop, usage }: NewSessionEventOf<"ModelReplied">
 ): SessionState => {
+  // What was refused in the middle is not done, and would have the next turn refused as well.
+  const content = finishReason === "content-filter" ? [] : whole
   const calls = content.flatMap(
     (part): ReadonlyArray<CallState> =>
       part.type === "tool-call" && part.providerExecuted !== true

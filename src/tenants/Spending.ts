@@ -2,8 +2,9 @@
  * What a tenant may use in a day: tokens and money (`limits.tokensPerDay`, `limits.costPerDayUsd`).
  *
  * A call reserves the most it may take before it is made, so that calls which run at once cannot overrun a limit together,
- * and settles what it took; near a limit they go one after the other. Days are those of UTC; what was used of today before this start is read from the store. A call
- * whose price is not known counts for its tokens only. A limit of 0 allows no call.
+ * and settles what it took; near a limit they go one after the other. Days are those of UTC; what was used of today before
+ * this start is read from the store. A call whose price is not known counts for its tokens only. A limit of 0 allows no
+ * call.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

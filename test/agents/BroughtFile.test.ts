@@ -7,6 +7,7 @@ import {
   misfitOf,
   misfitOfAll,
   mostFileBytes,
+  mostLinkLength,
   mostFiles,
   typeOf
 } from "../../src/agents/BroughtFile.ts"
@@ -80,6 +81,8 @@ describe("a file on its way in", () => {
       ["https://example.org/a.pdf", "image/jpeg"],
       ["file:///etc/passwd", undefined],
       ["ftp://example.org/a.png", undefined],
+      [`https://example.org/${"a".repeat(mostLinkLength - 20)}`, "image/jpeg"],
+      [`https://example.org/${"ä".repeat(mostLinkLength / 4)}`, undefined],
       ["not a link", undefined]
     ]
     for (const [url, mediaType] of links) assert.strictEqual(linkTo(url)?.mediaType, mediaType, url)

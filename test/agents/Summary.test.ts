@@ -164,7 +164,10 @@ describe("a summary", () => {
       )
     )
 
-  const long = Array.from({ length: 60 }, (_, nth) => `It was said once more that the sea is calm, for the ${nth}. time.`)
+  const long = Array.from(
+    { length: 60 },
+    (_, nth) => `It was said once more that the sea is calm, for the ${nth}. time.`
+  )
 
   spent("is counted also where it cannot be understood", () => counted('{"foo": 1}', 10, 7), 1)
   spent(

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Stream } from "effect"
 import { Response } from "effect/ai"
+import { TestClock } from "effect/testing"
 import type { Provider, ProviderPart } from "../../src/providers/Provider.ts"
 import { ProviderError, type ProviderFault } from "../../src/providers/ProviderError.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
@@ -185,6 +186,35 @@ describe("a model call", () => {
         type: "max_tokens",
         message: "the model used up its reply before it said anything; raise the agent's maxTokens"
       })
+    })
+  )
+
+  it.effect("is not asked for where the day's limit does not allow it, and what was said is answered a day later", () =>
+    Effect.gen(function* () {
+      const provider = make([FakeProvider.counted("one", 900, 900), text("two")])
+      const agents = { main: { maxTokens: 1_000 } }
+      const world = AgentWorld.layer({ providers: [provider], agents, limits: { tokensPerDay: 2_500 } })
+      yield* Effect.gen(function* () {
+        yield* Effect.andThen(say("first"), ended(1))
+        yield* Effect.andThen(say("second"), ended(2))
+        const end = (yield* AgentWorld.log()).at(-1)
+        assert(end?.type === "TurnEnded")
+        assert.strictEqual(end.failure?.type, "spend_limit")
+        assert.match(
+          end.failure?.message ?? "",
+          /2,500 tokens .* 1,800 used; it begins anew at 00:00 UTC \(1970-01-02\)/
+        )
+        assert.lengthOf(provider.requests, 1)
+        yield* TestClock.adjust("1 day")
+        yield* Effect.andThen(say("and now?"), ended(3))
+        assert.deepStrictEqual(
+          provider.requests
+            .at(-1)
+            ?.prompt.content.flatMap(({ content, role }) => (role === "user" ? content : []))
+            .map((part) => (part.type === "text" ? part.text : "")),
+          ["first", "second", "and now?"]
+        )
+      }).pipe(Effect.provide(world))
     })
   )
 

@@ -220,6 +220,11 @@ table("a reply does not come to its end", [
   },
   { name: "a call in it makes no sense", log: [...asking, malformed], next: "settle a as refused" },
   {
+    name: "the model declines behind a call, which is not run",
+    log: [...asking, replied("t", 1, { a: "pure" }, "content-filter")],
+    next: "end t as failed: refused"
+  },
+  {
     name: "the model declines",
     log: [...asking, replied("t", 1, "", "content-filter")],
     next: "end t as failed: refused"

@@ -286,7 +286,7 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
     [
       "a link to a disk",
       picture("file:///etc/passwd"),
-      /image_url\.url: is neither a data URL nor one of http or https$/
+      /image_url\.url: is neither a data URL nor a link to http or https in 8000 characters$/
     ],
     [
       "a file kept elsewhere",
@@ -368,6 +368,12 @@ layer(RunningApp.layer, { excludeTestServices: true })("OpenAI's client", (it) =
       )
       assert.match(streamed.message, /the demo model was told to fail with authentication/)
       assert.strictEqual(streamed.code, whole.code)
+      for (const reason of ["rate_limited", "spend_limit"]) {
+        const limited = yield* raised(() =>
+          openai.chat.completions.create({ model: "main", messages: [user(`fail: ${reason}`)] })
+        )
+        assert.deepStrictEqual([limited.status, limited.code], [429, reason])
+      }
     })
   )
 

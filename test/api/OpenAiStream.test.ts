@@ -15,6 +15,7 @@ const replied = (text: string, finishReason: "stop" | "length" = "stop") =>
   event({ type: "ModelReplied", turn, step: 1, content: [{ type: "text", text }], finishReason, usage })
 const cut = (text: string) =>
   event({ type: "ReplyCut", turn, step: 1, text, reason: "stream_cut", detail: "the connection broke" })
+const overflowed = event({ type: "ContextOverflowed", turn, step: 1, detail: "prompt is too long" })
 const goesOn = (cause: "cut" | "length") => event({ type: "ReplyContinued", turn, cause })
 const ended = event({ type: "TurnEnded", turn, outcome: "completed" })
 
@@ -33,7 +34,9 @@ const typed = (text: string): ReadonlyArray<TextDelta> => {
 }
 
 const Chunk = Schema.Struct({
-  choices: Schema.Array(Schema.Struct({ delta: Schema.Struct({ content: Schema.optionalKey(Schema.String) }) }))
+  choices: Schema.optionalKey(
+    Schema.Array(Schema.Struct({ delta: Schema.Struct({ content: Schema.optionalKey(Schema.String) }) }))
+  )
 })
 const decodeChunk = Schema.decodeUnknownSync(Schema.fromJsonString(Chunk))
 
@@ -41,7 +44,7 @@ const streamed = (events: ReadonlyArray<SessionEvent | TextDelta>) =>
   Effect.map(Stream.runCollect(answerFrames(answering, Stream.fromIterable(events), false)), (frames) =>
     frames
       .filter(({ data }) => data !== "[DONE]")
-      .flatMap(({ data }) => decodeChunk(data).choices.map(({ delta }) => delta.content ?? ""))
+      .flatMap(({ data }) => (decodeChunk(data).choices ?? []).map(({ delta }) => delta.content ?? ""))
       .join("")
   )
 
@@ -80,9 +83,13 @@ describe("OpenAiStream", () => {
 
   it.effect("says a reply anew below what was shown of it, when it had to be begun again", () =>
     Effect.gen(function* () {
-      const events = [...typed("Hello wo"), cut(""), ...typed("Good morning."), replied("Good morning."), ended]
-      assert.strictEqual(yield* streamed(events), "Hello wo\n\nGood morning.")
-      assert.strictEqual(whole(events), "Good morning.")
+      for (const begun of [cut(""), overflowed, event({ type: "TurnResumed", turn })]) {
+        const events = [...typed("Hello wo"), begun, ...typed("Good morning.")]
+        assert.strictEqual(yield* streamed(events), "Hello wo\n\nGood morning.", begun.type)
+        const all = [...events, replied("Good morning."), ended]
+        assert.strictEqual(yield* streamed(all), "Hello wo\n\nGood morning.")
+        assert.strictEqual(whole(all), "Good morning.")
+      }
     })
   )
 })

@@ -97,7 +97,7 @@ describe("drawing a status", () => {
       "",
       "a/claude: m failed with key 1 (overloaded), left alone for 8s",
       "a/claude: m failed with key 2 (connection), tried with the next call",
-      "a/claude: 2 calls wait for room (requests), the longest for 29s"
+      "a/claude: 2 calls wait for room (requests), the longest for 29s, at most 5m more"
     ])
   })
 

@@ -12,6 +12,11 @@ const event = (body: NewSessionEvent): SessionEvent => ({ ...body, seq: 1, at: "
 const delta = (text: string, offset = 0): TextDelta => ({ type: "TextDelta", turn, step: 1, called: 1, offset, text })
 const replied = (text: string): SessionEvent =>
   event({ type: "ModelReplied", turn, step: 1, content: [{ type: "text", text }], finishReason: "stop", usage })
+const stoodIn = (text: string): SessionEvent => ({
+  ...(replied(text) as SessionEvent & { readonly type: "ModelReplied" }),
+  model: "local/small",
+  detours: [{ model: "far/large", reason: "overloaded", detail: "too much" }]
+})
 const cut = (text: string) =>
   event({ type: "ReplyCut", turn, step: 1, text, reason: "stream_cut", detail: "the connection broke" })
 const goesOn = (cause: "cut" | "length") => event({ type: "ReplyContinued", turn, cause })
@@ -33,12 +38,26 @@ const cases: ReadonlyArray<
   ["a whole reply that nobody saw come", replied("hello"), "", "hello\n", ""],
   ["a line's end after a reply that came as a whole", replied("hello"), "hello", "\n", ""],
   ["a reply anew that came differently", replied("hello"), "bye", "\nhello\n", ""],
+  [
+    "who stood in for the model, and why",
+    stoodIn("hello"),
+    "hello",
+    "\n(local/small stood in for far/large: overloaded)\n",
+    ""
+  ],
   ["nothing for a reply without text", replied(""), "", "", ""],
   ["that a turn goes on", event({ type: "TurnResumed", turn }), "", "(resumed)\n", ""],
   ["that a turn goes on, on a line of its own", event({ type: "TurnResumed", turn }), "hel", "\n(resumed)\n", ""],
   ["what is missing of a reply that was cut off", cut("hello"), "hel", "lo\n(cut off, goes on)\n", ""],
   ["a reply that is begun again, below what was shown of it", cut(""), "hel", "\n(cut off, begun again)\n", ""],
   ["one that is begun again before it said anything", cut(""), "", "(cut off, begun again)\n", ""],
+  [
+    "that what was said of a reply is superseded when it was too much for the model",
+    event({ type: "ContextOverflowed", turn, step: 1, detail: "too long" }),
+    "hel",
+    "\n(too long for the model, begun again)\n",
+    ""
+  ],
   ["that a long reply goes on", goesOn("length"), "", "(at its length limit, goes on)\n", ""],
   ["once only that one that was cut off goes on", goesOn("cut"), "", "", ""],
   [

@@ -166,8 +166,36 @@ const cases: ReadonlyArray<Case> = [
     file: main,
     text: `${agentYaml}thinking: { budget: 100 }\neffort: maximal`,
     faults: [
-      "3:11: thinking: expected adaptive, off, or { budget: TOKENS } with 1024 tokens or more, got a mapping",
+      "3:21: thinking.budget: expected a whole number, 1024 or more, got 100",
       '4:9: effort: expected one of low, medium, high, xhigh, max, got "maximal"'
+    ]
+  },
+  {
+    file: main,
+    text: `${agentYaml}thinking: adaptve`,
+    faults: [
+      '3:11: thinking: expected adaptive, off, or { budget: TOKENS } with 1024 tokens or more, got "adaptve", ' +
+        "did you mean `adaptive`?"
+    ]
+  },
+  {
+    file: main,
+    text: `${agentYaml}thinking: { budgt: 2048 }`,
+    faults: ["3:11: missing key `thinking.budget`", "3:13: unknown key `budgt`, did you mean `budget`?"]
+  },
+  {
+    file: main,
+    text: `${agentYaml}thinking: true`,
+    faults: ["3:11: thinking: expected adaptive, off, or { budget: TOKENS } with 1024 tokens or more, got true"]
+  },
+  {
+    file: main,
+    text: `${agentYaml}providerTools: [web_search, { name: web_search }]`,
+    faults: [
+      "3:17: providerTools[0]: expected a mapping with a type, such as { type: web_search_20260318, name: web_search }, " +
+        'got "web_search"',
+      "3:29: providerTools[1]: expected a mapping with a type, such as { type: web_search_20260318, name: web_search }, " +
+        "got a mapping"
     ]
   },
   {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { NewSessionEvent } from "../../src/domain/SessionEvent.ts"
 import { Tally } from "../../src/domain/TurnUsage.ts"
 import { total, unpricedAmong } from "../../src/domain/Usage.ts"
-import { ended, said, session } from "../contracts/SessionStoreEvents.ts"
+import { called, ended, said, session } from "../contracts/SessionStoreEvents.ts"
 import { noted, used } from "../contracts/SessionUsageContract.ts"
 
 const tallyOf = (events: ReadonlyArray<NewSessionEvent>) => {
@@ -38,6 +38,14 @@ describe("TurnUsage", () => {
     )
     assert.deepStrictEqual(total(models), total(turns))
     assert.deepStrictEqual(unpricedAmong(models), ["x/n"])
+  })
+
+  it("takes a reply that does not say whose it is for that of the model that was called", () => {
+    const replies = [called("t", 1), used("t", undefined, 10), ended("t"), used("u", "x/m", 1)]
+    assert.deepStrictEqual(
+      tallyOf([used("s", undefined, 1), ...replies]).models.map(({ model }) => model),
+      ["unknown", "demo/demo", "x/m"]
+    )
   })
 
   it("leaves out what the session took over from elsewhere", () => {

@@ -114,7 +114,7 @@ const toldIn = (log: ReadonlyArray<NewSessionEvent>): ReadonlyArray<Told> => {
       tell(({ turn }) => turn === `${event.turn} afterwards`)
     } else if (event.type === "Steered") {
       tell(({ seq }) => event.messages.includes(seq))
-    } else if (event.type === "ModelReplied") {
+    } else if (event.type === "ModelReplied" && event.finishReason !== "content-filter") {
       push(lines({ role: "assistant", content: event.content }))
       open = event.content.flatMap((part) => (part.type === "tool-call" ? [{ id: part.id, returned: false }] : []))
     } else if (event.type === "ReplyCut" && event.text !== "") {
@@ -178,7 +178,7 @@ describe("in every session", () => {
   })
 
   law(
-    "every call gets exactly one result, and only an unsafe one an unknown one",
+    "every call of a reply that was not refused gets exactly one result, and only an unsafe one an unknown one",
     (world) => {
       const returned = of(world, "ToolReturned")
       const place = ({ call, step, turn }: (typeof returned)[number]) => `${turn} ${step} ${call}`
@@ -193,8 +193,8 @@ describe("in every session", () => {
       }
     },
     (world) => {
-      const calls = of(world, "ModelReplied").flatMap(({ content }) =>
-        content.filter(({ type }) => type === "tool-call")
+      const calls = of(world, "ModelReplied").flatMap(({ content, finishReason }) =>
+        content.filter(({ type }) => type === "tool-call" && finishReason !== "content-filter")
       )
       assert.strictEqual(of(world, "ToolReturned").length, calls.length)
     }

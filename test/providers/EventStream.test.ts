@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as BodyWatch from "../../src/providers/BodyWatch.ts"
-import { type BodyFault, eventStream } from "../../src/providers/EventStream.ts"
+import type { BodyFault } from "../../src/providers/BodyWatch.ts"
+import { eventStream } from "../../src/providers/EventStream.ts"
 
 const wire =
   'data: {"a":"é€😀"}\n\n: a comment\nretry: 5\nevent: two\r\ndata: x\r\ndata: y\r\n\r\ndata: end\n\ndata: late\n\n'

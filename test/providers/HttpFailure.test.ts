@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Redacted } from "effect"
-import type { BodyFault } from "../../src/providers/EventStream.ts"
+import type { BodyFault } from "../../src/providers/BodyWatch.ts"
 import * as HttpFailure from "../../src/providers/HttpFailure.ts"
 import type { ProviderFault } from "../../src/providers/ProviderError.ts"
 

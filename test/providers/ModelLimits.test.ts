@@ -3,7 +3,7 @@ import { Deferred, Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Prompt } from "effect/ai"
 import { leastOf, of, remembered, replyWithin, within } from "../../src/providers/ModelLimits.ts"
-import type { ModelLimits, ProviderRequest, Thinking } from "../../src/providers/Provider.ts"
+import type { Effort, ModelLimits, ProviderRequest, Thinking } from "../../src/providers/Provider.ts"
 import { ProviderError, type ProviderFault } from "../../src/providers/ProviderError.ts"
 
 const failure = (reason: ProviderFault) => new ProviderError({ provider: "p", reason, detail: "no" })
@@ -106,6 +106,22 @@ describe("limits of a model", () => {
     assert.deepInclude(within(request(8000, "adaptive"), limits), { maxTokens: 4000, thinking: "adaptive" })
     assert.notProperty(within(request(8000, { budget: 2000 }), limits), "thinking")
     assert.notProperty(within(request(8000), limits), "thinking")
+  })
+
+  it("tells a model to try and to think only as it knows how, else as is nearest", () => {
+    const trying = (effort: Effort, efforts: ReadonlyArray<Effort>) =>
+      within({ ...request(100), effort }, { efforts }).effort
+    assert.strictEqual(trying("xhigh", ["low", "medium", "high", "max"]), "high")
+    assert.strictEqual(trying("low", ["medium", "high"]), "medium")
+    assert.strictEqual(trying("low", ["low"]), "low")
+    assert.strictEqual(trying("low", []), undefined)
+    const thinks = (thinking: Thinking, known: ModelLimits["thinking"] & {}) =>
+      within(request(8000, thinking), { thinking: known }).thinking
+    assert.deepStrictEqual(thinks({ budget: 2000 }, ["budget"]), { budget: 2000 })
+    assert.strictEqual(thinks({ budget: 2000 }, ["adaptive", "off"]), "adaptive")
+    assert.strictEqual(thinks("adaptive", ["budget", "off"]), undefined)
+    assert.strictEqual(thinks("off", ["adaptive"]), undefined)
+    assert.notProperty(within(request(8000, "adaptive"), { thinking: [] }), "thinking")
   })
 
   it.effect.prop(

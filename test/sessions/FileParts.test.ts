@@ -67,6 +67,20 @@ describe("files among what the model is sent", () => {
     })
   )
 
+  it.effect("are no larger than their events say, whatever a log that was brought in says", () =>
+    Effect.gen(function* () {
+      const large = 5 * 1024 * 1024
+      const files = [large, large, large, large, large, -100 * large].map((bytes) => kept("a", "image/png", bytes))
+      const [first, ...others] = shownIn(yield* filled(promptOf(...files), load))
+      assert.match(first?.type === "text" ? first.text : "", /was left out/)
+      assert.deepStrictEqual(
+        others.map((part) => part?.type),
+        ["file", "file", "file", "file", "text"]
+      )
+      assert.strictEqual(sizeOf(partOf(kept("c", "text/plain", -3_500))), 0)
+    })
+  )
+
   it.effect("that are links stay links", () =>
     Effect.gen(function* () {
       const link = partOf({ mediaType: "image/png", url: "https://example.org/a.png" })

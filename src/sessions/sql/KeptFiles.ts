@@ -51,8 +51,8 @@ export const make = Effect.fnUntraced(function* (sql: Sql) {
   const awaited = new Map<Sha256, number>()
   yield* sql`DELETE FROM files WHERE NOT EXISTS (SELECT 1 FROM brought WHERE brought.sha256 = files.sha256)`
 
-  const count = (files: ReadonlyArray<FileBytes>, by: 1 | -1) => {
-    for (const { sha256 } of files) {
+  const count = (hashes: ReadonlyArray<Sha256>, by: 1 | -1) => {
+    for (const sha256 of hashes) {
       const now = (awaited.get(sha256) ?? 0) + by
       if (now === 0) awaited.delete(sha256)
       else awaited.set(sha256, now)
@@ -62,21 +62,22 @@ export const make = Effect.fnUntraced(function* (sql: Sql) {
   const unawaited = (hashes: ReadonlyArray<Sha256>): ReadonlyArray<Write> =>
     hashes.filter((sha256) => !awaited.has(sha256)).map(deleteUnnamed)
 
-  const release = (files: ReadonlyArray<FileBytes>) =>
-    Effect.suspend(() => {
-      count(files, -1)
-      const hashes = files.map(({ sha256 }) => sha256)
-      return Effect.ignore(
-        transactUnsynced(sql, (connection) => Effect.suspend(() => perform(connection, unawaited(hashes)))),
-        { log: "Warn" }
-      )
-    })
+  /** What is held until the Scope closes is told by hashes: an import may bring more bytes than there is memory. */
+  const holding = (hashes: ReadonlyArray<Sha256>) =>
+    Effect.acquireRelease(
+      Effect.sync(() => count(hashes, 1)),
+      () =>
+        Effect.suspend(() => {
+          count(hashes, -1)
+          return Effect.ignore(
+            transactUnsynced(sql, (connection) => Effect.suspend(() => perform(connection, unawaited(hashes)))),
+            { log: "Warn" }
+          )
+        })
+    )
 
   const keep = Effect.fn("SessionStore.keep")(function* (files: ReadonlyArray<FileBytes>) {
-    yield* Effect.acquireRelease(
-      Effect.sync(() => count(files, 1)),
-      () => release(files)
-    )
+    yield* holding(files.map(({ sha256 }) => sha256))
     for (const file of files) {
       yield* Effect.mapError(
         transactUnsynced(sql, (connection) => perform(connection, [writeFile(file)])),

@@ -19,6 +19,8 @@ const asking = Effect.fnUntraced(function* (url: string, apiKey = "sk-ant-secret
   return limitsOf
 })
 
+const [yes, no] = [{ supported: true }, { supported: false }]
+
 describe("AnthropicModels", () => {
   const answers: ReadonlyArray<readonly [answer: unknown, limits: ModelLimits]> = [
     [claude(), { maxInputTokens: 200_000, maxOutputTokens: 64_000 }],
@@ -26,6 +28,16 @@ describe("AnthropicModels", () => {
     [{ max_tokens: 8192, max_input_tokens: "many" }, { maxOutputTokens: 8192 }],
     [{ max_tokens: 0, max_input_tokens: -1 }, {}],
     [{ type: "model", id: "x" }, {}],
+    [
+      { capabilities: { effort: { supported: true, low: yes, high: yes, max: no, medium: null } } },
+      { efforts: ["low", "high"] }
+    ],
+    [{ capabilities: { effort: { supported: false, low: yes } } }, { efforts: [] }],
+    [
+      { capabilities: { thinking: { supported: true, types: { enabled: yes, disabled: yes, adaptive: no } } } },
+      { thinking: ["off", "budget"] }
+    ],
+    [{ capabilities: { thinking: "some" } }, {}],
     ["<html>", {}],
     [null, {}]
   ]
