@@ -30,11 +30,19 @@ const statements = [
    VALUES (?, ?, 'demo', ?, ?, ?, 0, '{}')`,
   "UPDATE sessions SET updated_at = ?, seq = ? WHERE log = ?",
   "INSERT INTO turns (log, turn) VALUES (?, ?)",
-  "DELETE FROM turns WHERE log = ? AND turn = ?"
+  "DELETE FROM turns WHERE log = ? AND turn = ?",
+  `INSERT INTO usage (day, agent, session, model, calls, input_tokens, cache_read_tokens, cache_write_tokens,
+     output_tokens, cost_usd, unpriced_calls)
+   VALUES (?, 'demo', ?, ?, 1, ?, 0, 0, ?, ?, 1) ON CONFLICT (day, agent, session, model) DO UPDATE SET
+     calls = calls + 1, input_tokens = input_tokens + excluded.input_tokens,
+     cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+     cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
+     output_tokens = output_tokens + excluded.output_tokens, cost_usd = cost_usd + excluded.cost_usd,
+     unpriced_calls = unpriced_calls + 1`
 ]
 
 /** The tables that are written, without what is made of them later. */
-const tables = ["sessions", "events", "turns"]
+const tables = ["sessions", "events", "turns", "usage"]
 
 /** What the store in this file committed for the sessions whose names begin with `prefix`. */
 export const record = (file: string, prefix: string): Recording => {
@@ -89,6 +97,11 @@ const writesOf = (events: ReadonlyArray<EventRow>): ReadonlyArray<Write> => {
     ...events.flatMap(({ body, log, type }): ReadonlyArray<Write> => {
       if (type !== "MessageAccepted" && type !== "TurnEnded") return []
       return [[type === "TurnEnded" ? 4 : 3, [log, String(JSON.parse(body).turn)]]]
+    }),
+    ...events.flatMap(({ at, body, session, type }): ReadonlyArray<Write> => {
+      if (type !== "ModelReplied") return []
+      const { cost = 0, model = "unknown", usage } = JSON.parse(body)
+      return [[5, [at.slice(0, 10), session, model, usage.inputTokens.total ?? 0, usage.outputTokens.total ?? 0, cost]]]
     })
   ]
 }

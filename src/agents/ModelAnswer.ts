@@ -38,6 +38,10 @@ export interface Cut {
   readonly error: ProviderError
   /** Whether who gave it can go on where it stopped. */
   readonly continues: boolean
+  /** As `provider/model`; what it took is a guess. */
+  readonly model: string
+  readonly usage: typeof Response.Usage.Encoded
+  readonly cost?: number
 }
 
 /**
@@ -62,6 +66,8 @@ export const make: Effect.Effect<Answer, never, Spending> = Effect.map(
       })
 )
 
+type Counted = Pick<Cut, "usage" | "cost">
+
 /** How a call goes on. */
 interface Course {
   target: Target
@@ -70,6 +76,7 @@ interface Course {
   id?: string
   finish?: Response.FinishPart
   readonly most: Amount
+  readonly counted: () => Counted
   readonly taken: () => Amount
   readonly count: (parts: ReadonlyArray<ProviderPart>) => void
 }
@@ -82,7 +89,11 @@ const begin = (targets: Targets, question: Question): Course => {
     detours: [],
     begun: false,
     most: mostBy(targets, expected),
-    taken: () => amountOf(course.target, counter.used, course.finish),
+    counted: () => countedBy(course.target, counter.used, course.finish),
+    taken: () => ({
+      tokens: counter.used.inputTokens + counter.used.outputTokens,
+      ...costIn(course.counted())
+    }),
     count: counter.hear
   }
   return course
@@ -94,12 +105,13 @@ const run = Effect.fnUntraced(function* (
   question: Question,
   hear: (parts: ReadonlyArray<ProviderPart>) => void
 ): Effect.fn.Return<Whole | Cut, ProviderError> {
-  const fellBack = (failed: Failed, next: Target) => {
+  const onFailed = (failed: Failed, next: Target | undefined) => {
+    if (next === undefined) return course.detours.length === 0 ? Effect.void : tellDeadEnd(question, failed)
     course.target = next
     course.detours.push({ model: nameOf(failed.target), reason: failed.error.reason, detail: failed.error.detail })
     return tellDetour(question, failed, next)
   }
-  const listening = Stream.runForEachArray(ask(targets, question, fellBack), (parts) =>
+  const listening = Stream.runForEachArray(ask(targets, question, onFailed), (parts) =>
     Effect.sync(() => {
       course.count(parts)
       for (const part of parts) follow(course, part)
@@ -118,10 +130,12 @@ const follow = (course: Course, part: ProviderPart): void => {
   course.begun ||= isContent(part)
 }
 
-const cut = ({ target }: Course, error: ProviderError): Whole | Cut => ({
+const cut = ({ counted, target }: Course, error: ProviderError): Whole | Cut => ({
   _tag: "Cut",
   error,
-  continues: target.provider.continues === true
+  continues: target.provider.continues === true,
+  model: nameOf(target),
+  ...counted()
 })
 
 const whole = (course: Course): Effect.Effect<Whole | Cut, ProviderError> => {
@@ -157,11 +171,19 @@ const unfinished = ({ provider }: Target) =>
     detail: "the model's reply ended before it was finished"
   })
 
-const tellDetour = ({ session }: Question, { error, target }: Failed, next: Target) =>
-  Effect.logWarning("model call falls back").pipe(
-    Effect.annotateLogs({ ...error.facts, advice: error.advice, from: nameOf(target), to: nameOf(next) }),
-    Effect.annotateLogs(session === undefined ? {} : { session })
-  )
+const tellDetour = (question: Question, failed: Failed, next: Target) =>
+  Effect.annotateLogs(Effect.logWarning("model call falls back"), { ...factsOf(question, failed), to: nameOf(next) })
+
+/** The turn fails with what the first one said; what is wrong with the last must be seen as well. */
+const tellDeadEnd = (question: Question, failed: Failed) =>
+  Effect.annotateLogs(Effect.logWarning("no model is left to fall back to"), factsOf(question, failed))
+
+const factsOf = ({ session }: Question, { error, target }: Failed) => ({
+  ...error.facts,
+  advice: error.advice,
+  from: nameOf(target),
+  ...(session === undefined ? {} : { session })
+})
 
 const encodeUsage = Schema.encodeSync(Response.Usage)
 
@@ -182,15 +204,17 @@ const costBy = (
 }
 
 /** As the provider counted it, or else as we do. */
-const amountOf = (target: Target, { inputTokens, outputTokens }: Cost, finish?: Response.FinishPart): Amount => {
+const countedBy = (target: Target, { inputTokens, outputTokens }: Cost, finish?: Response.FinishPart): Counted => {
   const told = finish === undefined ? undefined : encodeUsage(finish.usage)
   const usage = {
     inputTokens: { ...told?.inputTokens, total: inputTokens },
     outputTokens: { ...told?.outputTokens, total: outputTokens }
   }
   const cost = costBy(target, usage, finish)
-  return { tokens: inputTokens + outputTokens, ...(cost === undefined ? {} : { cost }) }
+  return { usage, ...(cost === undefined ? {} : { cost }) }
 }
+
+const costIn = ({ cost }: Counted) => (cost === undefined ? {} : { cost })
 
 /** Whoever answers: what the dearest of them may take, as far as prices are known. */
 const mostBy = (targets: Targets, { inputTokens, outputTokens }: Cost): Amount => {

@@ -210,13 +210,16 @@ const stopOf = ({ metadata, reason }: Response.FinishPart) =>
     : undefined
 
 /** What was said is kept where the model can go on with it; where it cannot, the step is taken again. */
-const cutOff = (act: ModelAct, { continues, error }: ModelAnswer.Cut, said: string): NewSessionEvent => ({
+const cutOff = (act: ModelAct, cut: ModelAnswer.Cut, said: string): NewSessionEvent => ({
   type: "ReplyCut",
   turn: act.turn,
   step: act.step,
-  text: continues && said.trim() !== "" ? said : "",
-  reason: error.reason,
-  detail: error.message
+  text: cut.continues && said.trim() !== "" ? said : "",
+  reason: cut.error.reason,
+  detail: cut.error.message,
+  model: cut.model,
+  usage: cut.usage,
+  ...(cut.cost === undefined ? {} : { cost: cut.cost })
 })
 
 /** An empty text says nothing, and providers refuse to be sent one. */

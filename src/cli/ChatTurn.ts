@@ -29,6 +29,8 @@ export interface Talk {
   readonly style: Style
   /** The last event that has been shown. */
   readonly seen: Ref.Ref<number>
+  /** Whether the last turn that ended failed. */
+  readonly failed: Ref.Ref<boolean>
   readonly lines: Queue.Queue<string, Cause.Done>
   /** Whether a person sits in front of it. */
   readonly interactive: boolean
@@ -122,6 +124,7 @@ const pass = Effect.fnUntraced(function* (speaking: Speaking, event: SessionEven
   if (event.type === "ApprovalAsked") yield* consent(speaking, event)
   if (event.type === "ApprovalSettled") yield* Ref.set(speaking.open, Option.none())
   if (event.type !== "TurnEnded") return false
+  yield* Ref.set(speaking.failed, event.outcome === "failed")
   return HashSet.isEmpty(yield* Ref.updateAndGet(speaking.awaited, HashSet.remove(event.turn)))
 })
 

@@ -44,7 +44,8 @@ export const run = Effect.fnUntraced(function* (given: Given) {
   yield* say(`${given.tenant}/${given.agent}, session ${session}${title}. ${help}`)
   const lines = yield* readLines
   const { agent, json } = given
-  yield* converse({ client, params, agent, json, seen, lines, style, interactive: process.stdin.isTTY }, files)
+  const failed = yield* Ref.make(false)
+  yield* converse({ client, params, agent, json, seen, failed, lines, style, interactive: process.stdin.isTTY }, files)
 }, Effect.scoped)
 
 interface Found {
@@ -69,12 +70,16 @@ const readLines = Effect.gen(function* () {
   return lines
 })
 
+/** Nobody at a pipe reads what became of it. */
+const lastTurn = ({ failed }: Talk) =>
+  Effect.flatMap(Ref.get(failed), (is) => (is ? fail("the last turn failed") : Effect.void))
+
 const converse = Effect.fnUntraced(function* (talk: Talk, files: ReadonlyArray<EncodedFile>) {
   let unsent = files
   for (;;) {
     const line = yield* ask(talk, "you> ")
     const text = Option.getOrElse(line, () => "/quit").trim()
-    if (text === "/quit") return
+    if (text === "/quit") return yield* talk.interactive ? Effect.void : lastTurn(talk)
     if (text === "/help") yield* say(help)
     else if (text === "/cancel") yield* cancel(talk)
     else if (text !== "" && (yield* speak(talk, { text, files: unsent }))) unsent = []

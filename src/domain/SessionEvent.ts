@@ -91,7 +91,8 @@ export const ModelReplied = Schema.Struct({
 
 /**
  * The reply broke off after some of it had been shown. `text` is what is kept of it and gone on with; where that is empty
- * the step is taken again, and what was shown of it is superseded.
+ * the step is taken again, and what was shown of it is superseded. `usage` and `cost` are guesses: the vendor, which counts
+ * it as well, says only at the end of a reply what it took.
  */
 export const ReplyCut = Schema.Struct({
   type: Schema.tag("ReplyCut"),
@@ -99,7 +100,10 @@ export const ReplyCut = Schema.Struct({
   step: Schema.Int,
   text: Schema.String,
   reason: Schema.String,
-  detail: Schema.String
+  detail: Schema.String,
+  model: Schema.optionalKey(Schema.String),
+  usage: Schema.optionalKey(Schema.toEncoded(Response.Usage)),
+  cost: Schema.optionalKey(Schema.Finite)
 })
 
 /** The model is asked to go on where its reply stopped: at its length limit, or where it was cut off. */

@@ -59,7 +59,7 @@ export const unnamedModel = "unknown"
 
 /** What an event says was used; nothing for most. `called` is who it was, where the event does not say. */
 export const usedIn = (event: NewSessionEvent | SessionEvent, called = unnamedModel): ModelUsage | undefined => {
-  if (event.type !== "ModelReplied" && event.type !== "Compacted") return undefined
+  if (event.type !== "ModelReplied" && event.type !== "ReplyCut" && event.type !== "Compacted") return undefined
   const { cost, model = called, usage } = event
   if (usage === undefined) return undefined
   const { cacheRead = 0, cacheWrite = 0, total: input = 0 } = usage.inputTokens

@@ -15,6 +15,7 @@ import * as CircuitBreaker from "effect/persistence/CircuitBreaker"
 import type { Scope } from "effect"
 import type { CircuitHealth, Provider, ProviderPart } from "./Provider.ts"
 import { ProviderError, treatmentOf } from "./ProviderError.ts"
+import { roughly } from "./Roughly.ts"
 import { isContent } from "./Retry.ts"
 
 export interface BreakerPolicy {
@@ -196,10 +197,7 @@ const refused = (provider: string, circuit: Circuit, reason: CircuitBreaker.Circ
 
 /** The fault that opened the circuit, told again. `wait`: how long it is open yet; if not given, another call is under way to see. */
 const skipped = (provider: string, { key, last, model }: Circuit, wait?: Duration.Duration): ProviderError => {
-  const then =
-    wait === undefined
-      ? "is being tried again by another call"
-      : `is not asked again for ${Duration.format(Duration.seconds(Math.ceil(Duration.toSeconds(wait))))}`
+  const then = wait === undefined ? "is being tried again by another call" : `is not asked again for ${roughly(wait)}`
   const detail = `${last?.detail ?? "it failed too often"} (${key} ${then} with ${model})`
   return new ProviderError({
     provider,
@@ -221,7 +219,7 @@ const logged = (provider: string, { key, last, model }: Circuit, transition: Cir
       return Effect.annotateLogs(Effect.logWarning("model left alone after failures"), {
         ...where,
         reason: last?.reason ?? "unknown",
-        delay: Duration.format(transition.retryAfter)
+        delay: roughly(transition.retryAfter)
       })
     case "HalfOpen":
       return Effect.annotateLogs(Effect.logInfo("model asked again to see whether it is well"), where)

@@ -33,17 +33,17 @@ export interface Failed {
   readonly error: ProviderError
 }
 
+/** Told of each one who could not, if there are several, and who is asked next; nobody if this ends it. */
+export type OnFailed = (failed: Failed, next: Target | undefined) => Effect.Effect<void>
+
 /** What is asked of whoever answers. */
 export type Question = Omit<ProviderRequest, "model" | "budget">
 
-/**
- * The first answer there is. `onFailed` is told of each target that is passed over for the next, which it is told as well.
- * If nobody answers, the error is the first one's, and says what became of the others.
- */
+/** The first answer there is. If nobody answers, the error is the first one's, and says what became of the others. */
 export const ask = (
   targets: Arr.NonEmptyReadonlyArray<Target>,
   question: Question,
-  onFailed: (failed: Failed, next: Target) => Effect.Effect<void>
+  onFailed: OnFailed
 ): Stream.Stream<ProviderPart, ProviderError> =>
   Stream.suspend(() => {
     const [first, ...others] = targets
@@ -58,7 +58,7 @@ const inTurn = (
   targets: Arr.NonEmptyReadonlyArray<Target>,
   budget: RetryBudget.RetryBudget,
   put: (target: Target) => Stream.Stream<ProviderPart, ProviderError>,
-  onFailed: (failed: Failed, next: Target) => Effect.Effect<void>
+  onFailed: OnFailed
 ) => {
   const [first, ...others] = targets
   const failures: Array<Failed> = []
@@ -69,22 +69,20 @@ const inTurn = (
     return parts
   }
   /** What nobody else should be asked for ends the plan: as an empty answer, and the error behind it. */
-  const judged = (target: Target, error: ProviderError, now: number) => {
+  const judged = Effect.fnUntraced(function* (target: Target, error: ProviderError) {
+    const over = spoken || budget.isOver(yield* Clock.currentTimeMillis) || !treatmentOf(error.reason).elsewhere
     const next = targets[failures.push({ target, error })]
-    if (spoken || budget.isOver(now) || !treatmentOf(error.reason).elsewhere) {
-      final = error
-      return Stream.empty
-    }
+    yield* onFailed({ target, error }, over ? undefined : next)
     budget.advance()
-    return next === undefined
-      ? Stream.fail(error)
-      : Stream.concat(Stream.fromEffectDrain(onFailed({ target, error }, next)), Stream.fail(error))
-  }
+    if (!over) return Stream.fail(error)
+    final = error
+    return Stream.empty
+  })
   const attempt = Stream.unwrap(
     Effect.map(Asked, (target) =>
       put(target).pipe(
         Stream.mapArray(hear),
-        Stream.catch((error) => Stream.unwrap(Effect.map(Clock.currentTimeMillis, (now) => judged(target, error, now))))
+        Stream.catch((error) => Stream.unwrap(judged(target, error)))
       )
     )
   )

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import type { Provider, ProviderPart } from "./Provider.ts"
 import { isTransient, type ProviderError } from "./ProviderError.ts"
 import { make as makeBudget, type RetryBudget } from "./RetryBudget.ts"
+import { roughly } from "./Roughly.ts"
 
 export interface RetryPolicy {
   /** How often the provider is asked at most, the first time included. */
@@ -114,11 +115,11 @@ const schedule = (policy: RetryPolicy, budget: RetryBudget, spoken: () => boolea
       Effect.sync(() => !spoken() && isWorthIt(input, policy, budget) && (input.skipped === true || budget.spend()))
     ),
     Schedule.tap(({ attempt, duration, input }) =>
-      Effect.logWarning("model call retried").pipe(
+      Effect.logWarning("model call will be retried").pipe(
         Effect.annotateLogs({
           ...input.facts,
           attempt: attempt + 1,
-          delay: Duration.format(duration)
+          delay: roughly(duration)
         })
       )
     )

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { inSpan } from "../telemetry/Spans.ts"
 import type { NoRoom, Obstacle, WaitingCall } from "./CallGate.ts"
 import { ProviderError } from "./ProviderError.ts"
+import { roughly } from "./Roughly.ts"
 
 /** Waits so that a person can see it. */
 export const visibly =
@@ -18,8 +19,8 @@ export const visibly =
 export const noRoom = (provider: string, { call, room }: NoRoom, now: number): ProviderError => {
   const waited = Duration.millis(now - call.since)
   const retryAfter = Duration.millis(room.at - now)
-  const then = `there would be room in ${Duration.format(retryAfter)}, if nobody else came first`
-  const detail = `the call was given up after waiting ${Duration.format(waited)} ${waitedFor(room.obstacle ?? "queue")}; ${then}`
+  const then = `there would be room in ${roughly(retryAfter)}, if nobody else came first`
+  const detail = `the call was given up after waiting ${roughly(waited)} ${waitedFor(room.obstacle ?? "queue")}; ${then}`
   return new ProviderError({ provider, reason: "rate_limited", detail, waited, retryAfter })
 }
 
@@ -28,7 +29,7 @@ export const paused = (provider: string, retryAfter: Duration.Duration): Provide
   new ProviderError({
     provider,
     reason: "rate_limited",
-    detail: `the provider asked to be left alone for another ${Duration.format(retryAfter)}`,
+    detail: `the provider asked to be left alone for another ${roughly(retryAfter)}`,
     skipped: true,
     retryAfter
   })
@@ -43,7 +44,7 @@ export const crowded = (
   new ProviderError({
     provider,
     reason: "rate_limited",
-    detail: `the call would have waited at least ${Duration.format(retryAfter)} ${waitedFor(obstacle)}`,
+    detail: `the call would have waited at least ${roughly(retryAfter)} ${waitedFor(obstacle)}`,
     skipped: true,
     waited,
     retryAfter

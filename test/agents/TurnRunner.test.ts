@@ -112,7 +112,8 @@ describe("a model call", () => {
         ...["ModelCalled", "ReplyCut", "ReplyContinued", "ModelCalled", "ModelReplied", "TurnEnded"]
       ])
       const cut = events.find((entry) => entry.type === "ReplyCut")
-      assert.deepInclude(cut, { text: "one two", reason: "stream_cut", step: 1 })
+      assert.deepInclude(cut, { text: "one two", reason: "stream_cut", step: 1, model: "fake/model" })
+      assert.isAbove(cut?.usage?.outputTokens.total ?? 0, 0)
       assert.deepStrictEqual(saidTo(provider, 1), [
         ["assistant", "one two"],
         ["user", "[Your reply was cut off here. Go on exactly where it stops, and repeat nothing of it.]"]

@@ -123,6 +123,8 @@ layer(RunningApp.layer, { excludeTestServices: true })("fiberclaw chat", (it) =>
       const failed = yield* chat(["fail: authentication", "say: still here"])
       assert.deepStrictEqual([failed.code, failed.stdout.split("\n").at(-2)], [0, "still here"])
       assert.match(failed.stdout, /^! authentication: .*told to fail with authentication$/m)
+      const last = yield* chat(["say: hello", "fail: overloaded"])
+      assert.deepStrictEqual([last.code, last.stderr.split("\n").at(-2)], [1, "the last turn failed"])
       const refused = yield* chat(["Hi"], "--agent", "nobody")
       assert.strictEqual(refused.code, 1)
       assert.match(refused.stderr, /! there is no agent nobody\n$/)

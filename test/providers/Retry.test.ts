@@ -147,7 +147,7 @@ describe("Retry", () => {
       const logger = Logger.make((entry) => lines.push(JSON.stringify(Logger.formatStructured.log(entry))))
       yield* Effect.provide(play([[[], fault("rate_limited", Duration.seconds(7))], [whole]]), Logger.layer([logger]))
       assert.strictEqual(lines.length, 1)
-      for (const expected of ["model call retried", '"attempt":2', '"reason":"rate_limited"', '"delay":"7s"']) {
+      for (const expected of ["model call will be retried", '"attempt":2', '"reason":"rate_limited"', '"delay":"7s"']) {
         assert.include(lines[0], expected)
       }
     })
