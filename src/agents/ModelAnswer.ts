@@ -140,8 +140,10 @@ const cut = ({ counted, target }: Course, error: ProviderError): Whole | Cut => 
 
 const whole = (course: Course): Effect.Effect<Whole | Cut, ProviderError> => {
   const { begun, detours, finish, id, target } = course
-  if (finish === undefined)
-    return begun ? Effect.succeed(cut(course, unfinished(target))) : Effect.fail(unfinished(target))
+  if (finish === undefined) {
+    const error = unfinished(target)
+    return begun ? Effect.succeed(cut(course, error)) : Effect.fail(error)
+  }
   const usage = encodeUsage(finish.usage)
   const cost = costBy(target, usage, finish)
   return Effect.succeed({

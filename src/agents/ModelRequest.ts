@@ -13,11 +13,11 @@ import type { ServingAgent } from "./Agents.ts"
 import type { Session } from "./Session.ts"
 
 /** Who answers for the model of a turn; for one whose provider is gone, whoever answers for the agent's own. */
-export const servedBy = (agent: ServingAgent, model: string | undefined): Target =>
-  (model === undefined ? undefined : agent.resolve(model)) ?? {
-    provider: agent.provider,
-    model: agent.definition.model.name
-  }
+export const servedBy = ({ definition, provider, resolve }: ServingAgent, model: string | undefined): Target => {
+  const own = definition.model
+  const found = model === undefined ? undefined : resolve(model)
+  return found ?? resolve(`${own.provider}/${own.name}`) ?? { provider, model: own.name }
+}
 
 /** Who answers for the model of a turn, and who stands in for it, in the order of the agent's file. */
 export const targetsOf = (agent: ServingAgent, model: string | undefined): Arr.NonEmptyReadonlyArray<Target> => {

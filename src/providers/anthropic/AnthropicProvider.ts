@@ -8,7 +8,6 @@
 import type { Anthropic } from "@anthropic-ai/sdk"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -16,6 +15,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { calling } from "../ClientCall.ts"
 import { unasked } from "../ClientHeaders.ts"
 import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
 import * as HttpFailure from "../HttpFailure.ts"
@@ -130,24 +130,13 @@ const checkKey = (options: AnthropicOptions): Effect.Effect<void, ProviderError>
 
 const send = (options: AnthropicOptions, client: Anthropic, request: ProviderRequest) =>
   calling(
-    options,
     (signal) => client.messages.create(toParams(request, options), { signal }).asResponse(),
+    explain(options),
     (headers, now) => request.onLimits?.(limitsOf(headers), now)
   )
 
-/** One call of the client, and what it throws in our words; `onHead` is told what an answer without a reply says of itself. */
-const calling = <A>(
-  options: AnthropicOptions,
-  call: (signal: AbortSignal) => Promise<A>,
-  onHead?: (headers: Headers, now: number) => void
-) =>
-  Effect.catch(Effect.tryPromise({ try: call, catch: (thrown) => ({ thrown }) }), ({ thrown }) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const headers = HttpFailure.headersOf(thrown)
-      if (headers !== undefined) onHead?.(headers, now)
-      return AnthropicErrors.fromFailure(contextOf(options), now, thrown)
-    })
-  )
+const explain = (options: AnthropicOptions) => (now: number, thrown: unknown) =>
+  AnthropicErrors.fromFailure(contextOf(options), now, thrown)
 
 /** How long one attempt to count may take. Whoever asks would rather guess than wait. */
 const countingTime = Duration.seconds(5)
@@ -159,7 +148,10 @@ const count = Effect.fn("AnthropicProvider.count")(
   function* (options: AnthropicOptions, client: Effect.Effect<Anthropic, ProviderError>, request: ProviderRequest) {
     yield* checkKey(options)
     const { messages } = yield* client
-    const counted = yield* calling(options, (signal) => messages.countTokens(toCountParams(request), { signal }))
+    const counted = yield* calling(
+      (signal) => messages.countTokens(toCountParams(request), { signal }),
+      explain(options)
+    )
     const { input_tokens } = yield* Effect.mapError(decodeCounted(counted), (error) =>
       HttpFailure.make(contextOf(options), {
         reason: "invalid_response",
@@ -187,7 +179,7 @@ const limitsTold = Effect.fn("AnthropicProvider.limitsOf")(function* (
 ) {
   yield* checkKey(options)
   const { models } = yield* client
-  return limitsIn(yield* calling(options, (signal) => models.retrieve(model, {}, { signal })))
+  return limitsIn(yield* calling((signal) => models.retrieve(model, {}, { signal }), explain(options)))
 })
 
 /** Whole events in, parts out; what was read before the answer broke is handed on before the error is. */

@@ -8,12 +8,12 @@
 import type { OpenAI } from "openai"
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
+import { calling } from "../ClientCall.ts"
 import { unasked } from "../ClientHeaders.ts"
 import { compose } from "../Composition.ts"
 import type { ServerEvent } from "../EventParser.ts"
@@ -137,25 +137,14 @@ const send = (options: OpenAiOptions, client: OpenAI, request: ProviderRequest) 
   const { maxTokensField, ...dialect } = dialectOf(options.baseUrl)
   const params = toParams(request, { ...dialect, maxTokensField: options.maxTokensField ?? maxTokensField })
   return calling(
-    options,
     (signal) => client.chat.completions.create(params, { signal }).asResponse(),
+    explain(options),
     (headers, now) => request.onLimits?.(limitsOf(headers), now)
   )
 }
 
-/** One call of the client, and what it throws in our words; `onHead` is told what an answer without a reply says of itself. */
-const calling = <A>(
-  options: OpenAiOptions,
-  call: (signal: AbortSignal) => Promise<A>,
-  onHead?: (headers: Headers, now: number) => void
-) =>
-  Effect.catch(Effect.tryPromise({ try: call, catch: (thrown) => ({ thrown }) }), ({ thrown }) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      const headers = HttpFailure.headersOf(thrown)
-      if (headers !== undefined) onHead?.(headers, now)
-      return OpenAiErrors.fromFailure(contextOf(options), now, thrown)
-    })
-  )
+const explain = (options: OpenAiOptions) => (now: number, thrown: unknown) =>
+  OpenAiErrors.fromFailure(contextOf(options), now, thrown)
 
 /** All models are told at once; OpenAI itself is not asked, as it tells no limits of any. */
 const limits = Effect.fnUntraced(function* (options: OpenAiOptions, client: Effect.Effect<OpenAI, ProviderError>) {
@@ -163,7 +152,7 @@ const limits = Effect.fnUntraced(function* (options: OpenAiOptions, client: Effe
   const ask = Effect.fn("OpenAiProvider.limitsOf")(function* () {
     yield* checkKey(options)
     const { models } = yield* client
-    return limitsIn(yield* calling(options, (signal) => models.list({ signal })))
+    return limitsIn(yield* calling((signal) => models.list({ signal }), explain(options)))
   })
   const told = yield* remembered(options.name, limitsIn([]), ask)
   return { limitsOf: (model: string) => Effect.map(told("all"), (models) => limitsAmong(models, model)) }
