@@ -8,7 +8,6 @@ import type * as Arr from "effect/Array"
 import { nameOf, type Question, type Target } from "../providers/ModelCall.ts"
 import { filled } from "../sessions/FileParts.ts"
 import { messagesOf } from "../sessions/History.ts"
-import type { SessionState } from "../sessions/SessionState.ts"
 import type { ServingAgent } from "./Agents.ts"
 import type { Session } from "./Session.ts"
 
@@ -45,10 +44,9 @@ export const overheadOf = (instructions: string, tools: ReadonlyArray<Tool.Any>)
 /** The most messages that are decoded in one stretch, in which no other fiber gets on: some 1 ms. */
 const stretch = 250
 
-type Asking = Pick<SessionState, "history" | "lastReply">
-
 /** The request for the next step. A message is decoded once, however many requests it is part of. */
-export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, { history, lastReply }: Asking) {
+export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, session: Session) {
+  const { history, lastReply } = session.state()
   const { effort, instructions, maxTokens, providerTools, thinking } = agent.definition
   const messages: Array<Prompt.Message> = [Prompt.makeMessage("system", { content: instructions })]
   let fresh = 0
@@ -57,8 +55,10 @@ export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, { his
     messages.push(known ?? decodeFirst(message))
     if (known === undefined && ++fresh % stretch === 0) yield* Effect.yieldNow
   }
+  const prompt = Prompt.fromMessages(messages)
   const question: Question = {
-    prompt: Prompt.fromMessages(messages),
+    prompt,
+    whole: withFiles(session, prompt),
     tools: agent.tools,
     maxTokens,
     ...(effort === undefined ? {} : { effort }),
@@ -69,16 +69,15 @@ export const requestOf = Effect.fnUntraced(function* (agent: ServingAgent, { his
   return question
 })
 
-/** The same with the files that are named in it. A store that cannot be read ends what serves the session, as any fault does. */
-export const withFiles = (session: Session, question: Question): Effect.Effect<Question> =>
-  filled(question.prompt, (sha256) =>
-    Effect.map(
-      session.file(sha256),
-      Option.map(({ data }) => data)
+/** The prompt with the files that are named in it. A store that cannot be read ends what serves the session, as any fault does. */
+const withFiles = (session: Session, prompt: Prompt.Prompt): Effect.Effect<Prompt.Prompt> =>
+  Effect.orDie(
+    filled(prompt, (sha256) =>
+      Effect.map(
+        session.file(sha256),
+        Option.map(({ data }) => data)
+      )
     )
-  ).pipe(
-    Effect.map((prompt) => ({ ...question, prompt })),
-    Effect.orDie
   )
 
 const decodeMessage = Schema.decodeSync(Prompt.Message)

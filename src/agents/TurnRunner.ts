@@ -23,7 +23,7 @@ import type { SpendLimitReached } from "../tenants/Spending.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import type { ServingAgent } from "./Agents.ts"
 import * as ModelAnswer from "./ModelAnswer.ts"
-import { requestOf, targetsOf, withFiles } from "./ModelRequest.ts"
+import { requestOf, targetsOf } from "./ModelRequest.ts"
 import type { Session } from "./Session.ts"
 import { compact } from "./Summary.ts"
 import { ToolRuns } from "./ToolRuns.ts"
@@ -81,16 +81,14 @@ const make = Effect.fnUntraced(function* () {
 
   /** What it takes to ask is let go of before the answer comes, which may take minutes. */
   const callModel = (session: Session, agent: ServingAgent, act: ModelAct, called: number) => {
-    const state = session.state()
-    const targets = targetsOf(agent, state.turn?.model)
+    const targets = targetsOf(agent, session.state().turn?.model)
     const [{ model }] = targets
     const attributes = {
       "gen_ai.operation.name": "chat",
       "gen_ai.request.model": model,
       "gen_ai.conversation.id": session.id
     }
-    const making = Effect.flatMap(requestOf(agent, state), (question) => withFiles(session, question))
-    return measured(targets[0], act, making).pipe(
+    return measured(targets[0], act, requestOf(agent, session)).pipe(
       Effect.flatMap(
         (asked): Effect.Effect<NewSessionEvent, ProviderError | SpendLimitReached> =>
           "type" in asked ? Effect.succeed(asked) : listen(session, act, called, targets, asked)

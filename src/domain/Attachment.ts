@@ -3,6 +3,7 @@
  * SHA-256 (`sessions/SessionStore.ts`), so that logs, whoever follows them and sessions in memory stay small. A file on
  * the web is told by its address, which the model's vendor fetches and this service never does.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 /** What may be brought: what models are shown as it is, and text. */
@@ -45,6 +46,15 @@ export interface FileBytes {
 /** How a file is called where people and models read of it. */
 export const titleOf = (file: Attachment): string =>
   "url" in file ? file.url : `${file.name ?? file.sha256.slice(0, 8)} (${file.mediaType})`
+
+const decodeBytes = Schema.decodeUnknownOption(Schema.Struct({ fiberclaw: Schema.Struct({ bytes: Schema.Finite }) }))
+
+/** How many bytes a file has that a part of a prompt only refers to, as the options of that part say; none if they do not. */
+export const bytesIn = (options: unknown): number | undefined =>
+  Option.match(decodeBytes(options), {
+    onNone: () => undefined,
+    onSome: ({ fiberclaw: { bytes } }) => Math.max(0, bytes)
+  })
 
 /** English text has four to five characters to a token, code and JSON about three. */
 const bytesPerToken = 3.5

@@ -6,7 +6,7 @@
  */
 import * as Tool from "effect/ai/Tool"
 import type { Prompt } from "effect/ai"
-import { tokensOf } from "../domain/Attachment.ts"
+import { bytesIn, tokensOf } from "../domain/Attachment.ts"
 import type { ProviderPart, ProviderRequest } from "./Provider.ts"
 import type { Cost } from "./RateLimitState.ts"
 
@@ -94,7 +94,9 @@ const sizeOfPart = (part: Prompt.Part): number => {
     case "reasoning":
       return part.text.length
     case "file":
-      return tokensOf({ mediaType: part.mediaType, bytes: bytesOf(part.data) }) * charactersPerToken
+      return (
+        tokensOf({ mediaType: part.mediaType, bytes: bytesIn(part.options) ?? bytesOf(part.data) }) * charactersPerToken
+      )
     case "tool-call":
       return part.name.length + lengthOf(part.params)
     case "tool-result":

@@ -2,10 +2,17 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { headersOf } from "./HttpFailure.ts"
+import type { ProviderRequest } from "./Provider.ts"
 import type { ProviderError } from "./ProviderError.ts"
 
 /** What the head of an answer says; `now` in milliseconds. */
 export type OnHead = (headers: Headers, now: number) => void
+
+/** What is to be sent of a request, with all that its prompt refers to. */
+export const wholeOf = (request: ProviderRequest): Effect.Effect<ProviderRequest> =>
+  request.whole === undefined
+    ? Effect.succeed(request)
+    : Effect.map(request.whole, (prompt) => ({ ...request, prompt }))
 
 /**
  * What the client promises, or what it throws in our words, as `explain` finds them. Interrupting it aborts the request.

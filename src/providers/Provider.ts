@@ -18,6 +18,11 @@ export interface ProviderRequest {
   /** The model's name as the provider knows it, without the provider's own name. */
   readonly model: string
   readonly prompt: Prompt.Prompt
+  /**
+   * The prompt with all that it only refers to, if it does: made when it is sent and let go of then, as files are large and
+   * an answer, or the room for it, may take long.
+   */
+  readonly whole?: Effect.Effect<Prompt.Prompt>
   readonly tools: ReadonlyArray<Tool.Any>
   /** The most tokens the reply may have. */
   readonly maxTokens: number

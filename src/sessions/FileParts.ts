@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Prompt from "effect/ai/Prompt"
-import { type Attachment, MediaType, Sha256, titleOf, tokensOf } from "../domain/Attachment.ts"
+import { type Attachment, bytesIn, MediaType, Sha256, titleOf, tokensOf } from "../domain/Attachment.ts"
 
 /** What a reference has in place of a file's bytes. */
 const scheme = "sha256:"
@@ -27,14 +27,9 @@ export const partOf = (file: Attachment): Prompt.FilePartEncoded =>
 
 /** How many characters of a text are as many tokens as the file. */
 export const sizeOf = ({ mediaType, options }: Pick<Prompt.FilePartEncoded, "mediaType" | "options">): number =>
-  Math.ceil(tokensOf({ mediaType, bytes: bytesOf(options) }) * charactersPerToken)
+  Math.ceil(tokensOf({ mediaType, bytes: bytesIn(options) ?? 0 }) * charactersPerToken)
 
 const charactersPerToken = 3.5
-
-const decodeBytes = Schema.decodeUnknownOption(Schema.Struct({ bytes: Schema.Finite }))
-
-const bytesOf = (options: Prompt.FilePartEncoded["options"]): number =>
-  Option.match(decodeBytes(options?.["fiberclaw"]), { onNone: () => 0, onSome: ({ bytes }) => Math.max(0, bytes) })
 
 const decodeKept = Schema.decodeUnknownOption(Schema.Struct({ mediaType: MediaType, sha256: Sha256 }))
 
@@ -69,7 +64,7 @@ const isSha256 = Schema.is(Sha256)
 const referenceIn = (part: Prompt.UserMessagePart): Reference | undefined => {
   if (part.type !== "file" || typeof part.data !== "string" || !part.data.startsWith(scheme)) return undefined
   const sha256 = part.data.slice(scheme.length)
-  return isSha256(sha256) ? { part, sha256, bytes: bytesOf(part.options) } : undefined
+  return isSha256(sha256) ? { part, sha256, bytes: bytesIn(part.options) ?? 0 } : undefined
 }
 
 /**

@@ -15,7 +15,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { calling } from "../ClientCall.ts"
+import { calling, wholeOf } from "../ClientCall.ts"
 import { unasked } from "../ClientHeaders.ts"
 import { answer, type EventPull, type Head, type PartPull } from "../HttpAnswer.ts"
 import * as HttpFailure from "../HttpFailure.ts"
@@ -129,10 +129,12 @@ const checkKey = (options: AnthropicOptions): Effect.Effect<void, ProviderError>
 }
 
 const send = (options: AnthropicOptions, client: Anthropic, request: ProviderRequest) =>
-  calling(
-    (signal) => client.messages.create(toParams(request, options), { signal }).asResponse(),
-    explain(options),
-    (headers, now) => request.onLimits?.(limitsOf(headers), now)
+  Effect.flatMap(wholeOf(request), (whole) =>
+    calling(
+      (signal) => client.messages.create(toParams(whole, options), { signal }).asResponse(),
+      explain(options),
+      (headers, now) => request.onLimits?.(limitsOf(headers), now)
+    )
   )
 
 const explain = (options: AnthropicOptions) => (now: number, thrown: unknown) =>
@@ -148,10 +150,8 @@ const count = Effect.fn("AnthropicProvider.count")(
   function* (options: AnthropicOptions, client: Effect.Effect<Anthropic, ProviderError>, request: ProviderRequest) {
     yield* checkKey(options)
     const { messages } = yield* client
-    const counted = yield* calling(
-      (signal) => messages.countTokens(toCountParams(request), { signal }),
-      explain(options)
-    )
+    const whole = yield* wholeOf(request)
+    const counted = yield* calling((signal) => messages.countTokens(toCountParams(whole), { signal }), explain(options))
     const { input_tokens } = yield* Effect.mapError(decodeCounted(counted), (error) =>
       HttpFailure.make(contextOf(options), {
         reason: "invalid_response",

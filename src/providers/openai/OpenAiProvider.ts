@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { calling } from "../ClientCall.ts"
+import { calling, wholeOf } from "../ClientCall.ts"
 import { unasked } from "../ClientHeaders.ts"
 import { compose } from "../Composition.ts"
 import type { ServerEvent } from "../EventParser.ts"
@@ -135,11 +135,13 @@ const checkKey = (options: OpenAiOptions): Effect.Effect<void, ProviderError> =>
 
 const send = (options: OpenAiOptions, client: OpenAI, request: ProviderRequest) => {
   const { maxTokensField, ...dialect } = dialectOf(options.baseUrl)
-  const params = toParams(request, { ...dialect, maxTokensField: options.maxTokensField ?? maxTokensField })
-  return calling(
-    (signal) => client.chat.completions.create(params, { signal }).asResponse(),
-    explain(options),
-    (headers, now) => request.onLimits?.(limitsOf(headers), now)
+  const told = { ...dialect, maxTokensField: options.maxTokensField ?? maxTokensField }
+  return Effect.flatMap(wholeOf(request), (whole) =>
+    calling(
+      (signal) => client.chat.completions.create(toParams(whole, told), { signal }).asResponse(),
+      explain(options),
+      (headers, now) => request.onLimits?.(limitsOf(headers), now)
+    )
   )
 }
 

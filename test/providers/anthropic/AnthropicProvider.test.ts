@@ -151,6 +151,22 @@ describe("AnthropicProvider", () => {
     })
   )
 
+  it.live("sends all that the prompt refers to, made anew for each attempt and not before", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make([Server.failure(529, "overloaded_error", "Overloaded"), hello])
+      const provider = yield* providerFor(server.url, { retry: thrice })
+      let made = 0
+      const whole = Effect.sync(() => Prompt.make(`the whole of it, made ${++made} times`))
+      const stream = provider.stream({ ...request, whole })
+      assert.strictEqual(made, 0)
+      yield* Stream.runDrain(stream)
+      assert.deepStrictEqual(
+        server.requests.map(({ body }) => /made \d/.exec(JSON.stringify(body))?.[0]),
+        ["made 1", "made 2"]
+      )
+    })
+  )
+
   it.live("takes no notice of keys and headers in the environment", () =>
     Effect.gen(function* () {
       const server = yield* Server.make([hello])
