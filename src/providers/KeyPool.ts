@@ -123,8 +123,8 @@ const asking = (pool: Pool, request: ProviderRequest): Stream.Stream<ProviderPar
 
 const isForLater = ({ retryAfter = Duration.zero }: ProviderError) => Duration.isGreaterThan(retryAfter, Duration.zero)
 
-const passedOver = ({ name }: Key, { provider, reason }: ProviderError) =>
-  Effect.annotateLogs(Effect.logWarning("key passed over"), { provider, key: name, reason })
+const passedOver = ({ name }: Key, { facts }: ProviderError) =>
+  Effect.annotateLogs(Effect.logWarning("key passed over"), { ...facts, key: name })
 
 /** Nobody is left alone for having counted badly, nor spared because of other failures: it costs nothing. */
 const counting = Effect.fnUntraced(function* ({ breaker, homes, keys }: Pool, request: ProviderRequest) {
