@@ -48,7 +48,7 @@ const ThinkingConfig = Schema.Union([
 /** A tool that the provider runs itself, in the provider's own words. */
 const ProviderTool = field(
   { expected: "a mapping with a type, such as { type: web_search_20260318, name: web_search }" },
-  Schema.Record(Schema.String, Schema.Json).check(Schema.makeFilter(({ type }) => typeof type === "string"))
+  Schema.StructWithRest(Schema.Struct({ type: Schema.String }), [Schema.Record(Schema.String, Schema.Json)])
 )
 
 /** What is taken for a model's window if neither the file nor its provider says. */

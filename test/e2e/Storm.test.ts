@@ -17,7 +17,7 @@ const tenant = "fiberclaw/tenants/default"
 const files = {
   ...minimal,
   "tenants/default/tenant.yaml":
-    "name: Stormy\nlimits: { concurrentTurns: 16 }\nproviders:\n  demo: { kind: scripted }\n",
+    "name: Stormy\nlimits: { concurrentTurns: 16, tokensPerDay: 1000000000000 }\nproviders:\n  demo: { kind: scripted }\n",
   "tenants/default/agents/main.yaml": `${agentYaml}approvals: { dangerous: allow }\n`
 }
 
