@@ -24,9 +24,13 @@ const WaitingView = Schema.Struct({
   reason: Schema.Literals(["requests", "inputTokens", "outputTokens", "pause", "queue"])
 }).annotate({ identifier: "WaitingCall" })
 
+/** A key that its vendor wants to be left alone with until then. */
+const PausedView = Schema.Struct({ key: Schema.String, until: Schema.String }).annotate({ identifier: "PausedKey" })
+
 export const ProviderView = Schema.Struct({
   name: Schema.String,
   health: Schema.Array(HealthView),
+  paused: Schema.Array(PausedView),
   waiting: Schema.Array(WaitingView)
 }).annotate({ identifier: "Provider" })
 export type ProviderView = typeof ProviderView.Type
@@ -36,10 +40,16 @@ export const providerViews = Effect.flatMap(Providers, ({ all }) => Effect.forEa
 
 const none = Effect.succeed([])
 
-const viewOf = Effect.fnUntraced(function* ({ health = none, name, waiting = none }: Provider["Service"]) {
+const viewOf = Effect.fnUntraced(function* ({
+  health = none,
+  name,
+  paused = none,
+  waiting = none
+}: Provider["Service"]) {
   const view: ProviderView = {
     name,
     health: (yield* health).map(healthView),
+    paused: (yield* paused).map(({ key, until }) => ({ key, until: isoTime(until) })),
     waiting: (yield* waiting).map(waitingView)
   }
   return view

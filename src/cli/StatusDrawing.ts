@@ -108,16 +108,20 @@ const providerLines = ({ tenants }: Status, { now, paint, width }: Drawing): Rea
   return lines.length === 0 ? [] : ["", ...lines.map((line) => paint("waiting", cut(printable(line), width)))]
 }
 
-const troubles = ({ health, waiting }: ProviderView, now: number): ReadonlyArray<string> => {
+const troubles = ({ health, paused, waiting }: ProviderView, now: number): ReadonlyArray<string> => {
+  const limited = paused.map(
+    ({ key, until }) => `${key} is at its limit for another ${ageText(Date.parse(until) - now)}`
+  )
   const apart = health.flatMap(({ key, model, reason, state, until }) => {
     const then = until === undefined ? "tried with the next call" : `left alone for ${ageText(Date.parse(until) - now)}`
     return state === "closed" ? [] : [`${model} failed with ${key} (${reason ?? "unknown"}), ${then}`]
   })
   const [longest] = waiting
-  if (longest === undefined) return apart
+  if (longest === undefined) return [...limited, ...apart]
   const calls = waiting.length === 1 ? "1 call waits" : `${waiting.length} calls wait`
   const [waited, left] = [now - Date.parse(longest.since), Date.parse(longest.until) - now]
   return [
+    ...limited,
     ...apart,
     `${calls} for room (${longest.reason}), the longest for ${ageText(waited)}, at most ${ageText(left)} more`
   ]

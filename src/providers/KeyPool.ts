@@ -8,6 +8,7 @@
  */
 import * as Arr from "effect/Array"
 import * as Duration from "effect/Duration"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Scope } from "effect"
@@ -15,7 +16,7 @@ import * as Breaker from "./Breaker.ts"
 import type { WaitingCall } from "./CallGate.ts"
 import { admit } from "./KeyAdmission.ts"
 import { isOfKey, moreHopeful, preferred } from "./KeyChoice.ts"
-import type { Provider, ProviderPart, ProviderRequest } from "./Provider.ts"
+import type { PausedKey, Provider, ProviderPart, ProviderRequest } from "./Provider.ts"
 import type { ProviderError } from "./ProviderError.ts"
 import type { RateLimits, Wait } from "./RateLimits.ts"
 import { heldUntilContent } from "./Retry.ts"
@@ -66,10 +67,14 @@ export const make = Effect.fnUntraced(function* (
     ...provider,
     stream: (request) => asking(pool, request),
     health: breaker.health,
+    paused: Effect.map(Clock.currentTimeMillis, (now) => keys.flatMap((key) => pauseOf(key, now))),
     waiting,
     ...(provider.count && { count: (request: ProviderRequest) => counting(pool, request) })
   }
 })
+
+const pauseOf = ({ name, rateLimits }: Key, now: number): ReadonlyArray<PausedKey> =>
+  rateLimits.pausedUntil > now ? [{ key: name, until: rateLimits.pausedUntil }] : []
 
 /** Who may be asked, in order, or why nobody may: what was tried has failed with `failures`. */
 const survey = Effect.fnUntraced(function* (

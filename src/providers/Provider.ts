@@ -76,6 +76,14 @@ export interface CircuitHealth {
   readonly reason?: ProviderFault
 }
 
+/** A key that the vendor wants to be left alone with, whatever is asked of it. */
+export interface PausedKey {
+  /** As in `CircuitHealth`. */
+  readonly key: string
+  /** In milliseconds since the epoch. */
+  readonly until: number
+}
+
 /** What a provider streams: no tool is known to it, so parameters are what the model wrote. */
 export type ProviderPart = Response.StreamPart<Record<string, Tool.Any>, "deferred">
 
@@ -105,5 +113,7 @@ export class Provider extends Context.Service<
     readonly waiting?: Effect.Effect<ReadonlyArray<WaitingCall>>
     /** How its keys get along with the models they were asked for. Absent where nobody is ever left alone. */
     readonly health?: Effect.Effect<ReadonlyArray<CircuitHealth>>
+    /** The keys that are at the vendor's limits now, as it said. Absent where that is not heeded. */
+    readonly paused?: Effect.Effect<ReadonlyArray<PausedKey>>
   }
 >()("fiberclaw/providers/Provider") {}

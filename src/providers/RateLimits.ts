@@ -37,6 +37,8 @@ export interface RateLimits {
   readonly patience: Duration.Duration
   /** The calls that wait for room now, the longest waiting first. */
   readonly waiting: Effect.Effect<ReadonlyArray<Gate.WaitingCall>>
+  /** Until when the vendor wants to be left alone, in milliseconds since the epoch; long ago if it does not. */
+  readonly pausedUntil: number
 }
 
 export interface RateLimitsOptions {
@@ -83,6 +85,9 @@ export const make = Effect.fnUntraced(function* (
     through,
     patience: options.patience,
     waiting,
+    get pausedUntil() {
+      return Math.max(...[shared, ...own.values()].map((gate) => gate.pausedUntil))
+    },
     roomFor: (request) => Effect.map(Clock.currentTimeMillis, (now) => gateOf(request).roomFor(estimate(request), now)),
     limit: (provider) => {
       const { count } = provider

@@ -28,7 +28,7 @@ it.live("A tenant shows which of its keys are left alone, and who waits for room
     yield* Effect.gen(function* () {
       const { call, logUntil, say } = yield* RunningApp
       const view = Effect.map(call("GET", "/api/v1/tenants/default"), ({ json }) => at(json, "providers", 0))
-      assert.deepStrictEqual(yield* view, { name: "claude", health: [], waiting: [] })
+      assert.deepStrictEqual(yield* view, { name: "claude", health: [], paused: [], waiting: [] })
 
       yield* say("first", "Hi")
       yield* logUntil("first", "TurnEnded")

@@ -82,19 +82,21 @@ describe("drawing a status", () => {
     }))
     const until = "2026-01-01T12:00:08.000Z"
     const providers: NonNullable<Status["tenants"][number]["providers"]> = [
-      { name: "quiet", health: [{ key: "key 1", model: "m", state: "closed" }], waiting: [] },
+      { name: "quiet", health: [{ key: "key 1", model: "m", state: "closed" }], paused: [], waiting: [] },
       {
         name: "claude",
         health: [
           { key: "key 1", model: "m", state: "open", until, reason: "overloaded" },
           { key: "key 2", model: "m", state: "half-open", reason: "connection" }
         ],
+        paused: [{ key: "key 3", until }],
         waiting
       }
     ]
     const lines = draw(statusOf(node("top"), { tenants: [{ id: "a", state: "running", providers }] }), plain)
-    assert.deepStrictEqual(lines.slice(4, 8), [
+    assert.deepStrictEqual(lines.slice(4, 9), [
       "",
+      "a/claude: key 3 is at its limit for another 8s",
       "a/claude: m failed with key 1 (overloaded), left alone for 8s",
       "a/claude: m failed with key 2 (connection), tried with the next call",
       "a/claude: 2 calls wait for room (requests), the longest for 29s, at most 5m more"
@@ -226,7 +228,7 @@ layer(RunningApp.layer, { excludeTestServices: true })("fiberclaw status", (it) 
         id: "other",
         state: "running",
         use: { agents: 1, sessions: 0, activeSessions: 0 },
-        providers: [{ name: "demo", health: [], waiting: [] }]
+        providers: [{ name: "demo", health: [], paused: [], waiting: [] }]
       })
       const viewer = yield* token("viewer", "other")
       const own = JSON.parse((yield* run(["status", "--json", "--url", url, "--token", viewer])).stdout)

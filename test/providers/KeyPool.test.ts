@@ -261,6 +261,17 @@ describe("KeyPool", () => {
     })
   )
 
+  it.effect("tells which keys are at their limit, and until when", () =>
+    Effect.gen(function* () {
+      const { call, pool } = yield* world({}, [() => failing("rate_limited", "1 minute"), done])
+      const paused = pool.paused ?? Effect.die("nobody knows")
+      yield* call(request("a"))
+      assert.deepStrictEqual(yield* paused, [{ key: "key 1", until: 60_000 }])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* paused, [])
+    })
+  )
+
   it.effect("tells the fault that passes soonest when no key can be asked", () =>
     Effect.gen(function* () {
       const { call, sent } = yield* world({}, [
