@@ -1,9 +1,9 @@
 /**
  * Performs what `decide` wants done in the outside world, and reports it as the event that says so.
  *
- * A model call streams its text to the live bus and ends as one `ModelReplied`, says that it was or would have been too
- * much for the model, or ends the turn with the provider's reason. A tool call always ends as one `ToolReturned`, and a
- * compaction as one `Compacted`, unless the provider cannot be asked at all.
+ * A model call streams its text to the live bus and ends as one `ModelReplied`, says that it broke off in the middle or
+ * that it was or would have been too much for the model, or ends the turn with the reason. A tool call always ends as one
+ * `ToolReturned`, and a compaction as one `Compacted`, unless the provider cannot be asked at all.
  */
 import * as Arr from "effect/Array"
 import * as Context from "effect/Context"
