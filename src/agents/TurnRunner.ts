@@ -19,11 +19,13 @@ import type { Provider, ProviderPart, ProviderRequest } from "../providers/Provi
 import type { ProviderError } from "../providers/ProviderError.ts"
 import { Signals } from "../telemetry/Signals.ts"
 import { inSpan } from "../telemetry/Spans.ts"
+import { toGoOnWith } from "../sessions/TurnLog.ts"
 import type { SpendLimitReached } from "../tenants/Spending.ts"
 import { Toolbox } from "../tools/Toolbox.ts"
 import type { ServingAgent } from "./Agents.ts"
 import * as ModelAnswer from "./ModelAnswer.ts"
 import { requestOf, targetsOf } from "./ModelRequest.ts"
+import { withoutRestated } from "./Restated.ts"
 import type { Session } from "./Session.ts"
 import { compact } from "./Summary.ts"
 import { ToolRuns } from "./ToolRuns.ts"
@@ -66,9 +68,11 @@ const make = Effect.fnUntraced(function* () {
   ) => {
     const parts: Array<ProviderPart> = []
     let said = ""
+    const newIn = withoutRestated(toGoOnWith(session.state().history))
     const hear = (chunk: ReadonlyArray<ProviderPart>) => {
-      for (const part of chunk) parts.push(part)
-      const text = textOf(chunk)
+      const fresh = newIn(chunk)
+      for (const part of fresh) parts.push(part)
+      const text = textOf(fresh)
       if (text === "") return
       const delta = { type: "TextDelta" as const, turn: act.turn, step: act.step, called, offset: said.length, text }
       said += text

@@ -23,7 +23,9 @@ export type Answer = Stream.Stream<SessionEvent | TextDelta>
 
 interface Progress {
   readonly outcome: Outcome
-  /** What of the current reply has been sent. */
+  /** What has come of the current reply. */
+  readonly come: string
+  /** What the client has of it; more than has come, as long as one that is begun again says what the one before had said. */
   readonly sent: string
 }
 
@@ -34,7 +36,7 @@ const done: Frame = { data: "[DONE]" }
 export const answerFrames = (answering: Answering, events: Answer, withUsage: boolean): Stream.Stream<Frame> =>
   events.pipe(
     Stream.mapAccum(
-      (): Progress => ({ outcome: nothingYet, sent: "" }),
+      (): Progress => ({ outcome: nothingYet, come: "", sent: "" }),
       (progress, event) => step(answering, withUsage, progress, event),
       { onHalt: ({ outcome }) => (outcome.ended === undefined ? ending(answering, withUsage, outcome) : []) }
     ),
@@ -44,24 +46,26 @@ export const answerFrames = (answering: Answering, events: Answer, withUsage: bo
 const step = (
   answering: Answering,
   withUsage: boolean,
-  { outcome, sent }: Progress,
+  progress: Progress,
   event: SessionEvent | TextDelta
 ): readonly [Progress, ReadonlyArray<Frame>] => {
-  const said = (content: string) => frame(chunk(answering, { content }))
+  const { come, outcome, sent } = progress
   const gap = sent === "" ? gapAfter(outcome) : ""
+  const said = (content: string) => (content === "" ? [] : [frame(chunk(answering, { content: gap + content }))])
   if (event.type === "TextDelta") {
-    return event.offset === sent.length
-      ? [{ outcome, sent: sent + event.text }, [said(gap + event.text)]]
-      : [{ outcome, sent }, []]
+    if (event.offset !== come.length) return [progress, []]
+    const now = come + event.text
+    return sent.startsWith(now)
+      ? [{ outcome, come: now, sent }, []]
+      : [{ outcome, come: now, sent: now }, said(unseen(now, sent, "\n\n"))]
   }
-  if (supersedes(event)) return [{ outcome, sent: "" }, sent === "" ? [] : [said("\n\n")]]
+  if (supersedes(event)) return [{ outcome, come: "", sent }, []]
   const gathered = gather(outcome, event)
   if (event.type === "ModelReplied" || event.type === "ReplyCut") {
-    const rest = unseen(textOf(event), sent, "\n\n")
-    return [{ outcome: gathered, sent: "" }, rest === "" ? [] : [said(gap + rest)]]
+    return [{ outcome: gathered, come: "", sent: "" }, said(unseen(textOf(event), sent, "\n\n"))]
   }
-  if (event.type === "TurnEnded") return [{ outcome: gathered, sent }, ending(answering, withUsage, gathered)]
-  return [{ outcome: gathered, sent }, []]
+  const frames = event.type === "TurnEnded" ? ending(answering, withUsage, gathered) : []
+  return [{ ...progress, outcome: gathered }, frames]
 }
 
 /** Whether what was shown of the current reply counts no longer, as the step is taken again. */

@@ -79,6 +79,22 @@ const afresh = ({ broken: _, finished: __, spoke: ___, stop: ____, ...turn }: Tu
 /** What the model is told behind what it had said. */
 export const goOn = "[Your reply was cut off here. Go on exactly where it stops, and repeat nothing of it.]"
 
+/** What the model had said of the reply it is asked to go on with, however often it was; empty if it begins a new one. */
+export const toGoOnWith = ({ newest }: History.History): string => {
+  let said = ""
+  let note = newest
+  while (note?.before !== undefined && textIn(note.message) === goOn) {
+    said = textIn(note.before.message) + said
+    note = note.before.before
+  }
+  return said
+}
+
+const textIn = ({ content }: Prompt.MessageEncoded): string =>
+  typeof content === "string"
+    ? content
+    : content.reduce((text: string, part) => (part.type === "text" ? text + part.text : text), "")
+
 const cut = (
   state: SessionState,
   turn: TurnState,

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Queue, Stream } from "effect"
 import { Response } from "effect/ai"
 import { TestClock } from "effect/testing"
+import { textOf } from "../../src/domain/SessionEvent.ts"
 import type { Provider, ProviderPart } from "../../src/providers/Provider.ts"
 import { ProviderError, type ProviderFault } from "../../src/providers/ProviderError.ts"
 import { Signals } from "../../src/telemetry/Signals.ts"
@@ -118,6 +119,17 @@ describe("a model call", () => {
         ["assistant", "one two"],
         ["user", "[Your reply was cut off here. Go on exactly where it stops, and repeat nothing of it.]"]
       ])
+    })
+  )
+
+  it.effect("that begins anew where it was to go on says nothing twice", () =>
+    Effect.gen(function* () {
+      const replies = [cutAfter("one two"), cutAfter("one two three"), text("one two three four")]
+      const { events } = yield* eventsOf(replies, { continues: true })
+      const said = events.flatMap((entry) =>
+        entry.type === "ReplyCut" || entry.type === "ModelReplied" ? [textOf(entry)] : []
+      )
+      assert.deepStrictEqual(said, ["one two", " three", " four"])
     })
   )
 

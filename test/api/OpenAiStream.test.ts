@@ -81,6 +81,17 @@ describe("OpenAiStream", () => {
     )
   }
 
+  it.effect("says nothing twice of a reply that had to be begun again and begins as it did before", () =>
+    Effect.gen(function* () {
+      const again = [...typed("Hello wo"), cut(""), ...typed("Hello"), cut(""), ...typed("Hello world.")]
+      assert.strictEqual(yield* streamed([...again, replied("Hello world."), ended]), "Hello world.")
+      assert.strictEqual(
+        yield* streamed([...typed("Hello wo"), cut(""), replied("Hello world."), ended]),
+        "Hello world."
+      )
+    })
+  )
+
   it.effect("says a reply anew below what was shown of it, when it had to be begun again", () =>
     Effect.gen(function* () {
       for (const begun of [cut(""), overflowed, event({ type: "TurnResumed", turn })]) {
