@@ -87,7 +87,7 @@ const make = Effect.fnUntraced(function* () {
         return { maxSteps: definition.maxSteps, maxResumes, context, judge: judging }
       },
       learn: (model) => {
-        const asked = resolve(model)
+        const asked = asksForLimits(definition) ? resolve(model) : undefined
         return asked === undefined ? Effect.void : learned.learn(asked)
       },
       start: (effect) => start(post, own, effect)
@@ -139,6 +139,10 @@ const resolved = (
   const target = { provider, model: named.slice(slash + 1) }
   return { ...target, limits: learned.of(target) }
 }
+
+/** Whether there is anything to learn of a model: what the file does not say itself, or what not every model knows. */
+const asksForLimits = ({ context, effort, thinking }: AgentConfig): boolean =>
+  context.window === undefined || effort !== undefined || thinking !== undefined
 
 /** One fiber for each piece of work and nobody who waits with it, as there may be very many. */
 const start = Effect.fnUntraced(function* <A, E, R>(post: Post, incarnation: number, effect: Effect.Effect<A, E, R>) {

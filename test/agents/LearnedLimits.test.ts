@@ -117,6 +117,22 @@ describe("an agent's turn", () => {
     }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], agents })))
   })
 
+  for (const [what, own, times] of [
+    ["asks nobody where its file says all there is to know", { context: { window } }, 0],
+    ["asks where thinking may not be known to the model", { context: { window }, thinking: "adaptive" }, 1]
+  ] as const) {
+    it.effect(what, () => {
+      let asked = 0
+      const limits = Effect.sync(() => ({ maxInputTokens: ++asked }))
+      const provider = telling(make([text("hi")]), () => limits)
+      return Effect.gen(function* () {
+        yield* say("hello")
+        yield* inTime(ended())
+        assert.strictEqual(asked, times)
+      }).pipe(Effect.provide(AgentWorld.layer({ providers: [provider], agents: { main: own } })))
+    })
+  }
+
   it.effect("goes on where the limits cannot be told", () =>
     Effect.gen(function* () {
       yield* say("hello")
