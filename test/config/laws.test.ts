@@ -8,9 +8,17 @@ import { ServiceConfig } from "../../src/config/ServiceConfig.ts"
 import { TenantConfig } from "../../src/config/TenantConfig.ts"
 import { parse } from "../../src/config/Yaml.ts"
 
-/** Writes a value as a file, its placeholders escaped, and reads it back. */
+/** With what would be placeholders escaped; there are none in keys. */
+const escaped = (value: unknown): unknown => {
+  if (typeof value === "string") return value.replaceAll("${", () => "$${")
+  if (Array.isArray(value)) return value.map(escaped)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, escaped(inner)]))
+}
+
+/** Writes a value as a file and reads it back. */
 const reread = <T, E>(schema: Schema.Codec<T, E>, value: T) => {
-  const text = stringify(Schema.encodeSync(schema)(value)).replaceAll("${", () => "$${")
+  const text = stringify(escaped(Schema.encodeSync(schema)(value)))
   const { faults, source } = parse("f.yaml", text, {})
   assert.deepStrictEqual(faults, [])
   assert(source !== undefined)
