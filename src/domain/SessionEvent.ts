@@ -91,7 +91,7 @@ export const ModelReplied = Schema.Struct({
 
 /**
  * The reply broke off after some of it had been shown. `text` is what is kept of it and gone on with; where that is empty
- * the step is taken again, and what was shown of it is superseded. `usage` and `cost` are guesses: the vendor, which counts
+ * the reply is begun again with the next step, and what was shown of it is superseded. `usage` and `cost` are guesses: the vendor, which counts
  * it as well, says only at the end of a reply what it took.
  */
 export const ReplyCut = Schema.Struct({

@@ -63,7 +63,7 @@ export interface TurnState {
   /** How often in a row replies broke off, and how often in a row one was gone on with at its length limit. */
   readonly cuts: number
   readonly continued: number
-  /** How many of its steps went on with a reply: these are no steps further. */
+  /** How many of its steps went on with a reply or began it again: these are no steps further. */
   readonly goneOn: number
   /** The calls of the last reply, until every one of them has returned. */
   readonly calls: ReadonlyArray<CallState>

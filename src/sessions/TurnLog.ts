@@ -101,12 +101,12 @@ const cut = (
   { detail, reason, text }: NewSessionEventOf<"ReplyCut">
 ): SessionState => {
   const kept = text !== ""
-  const broken = { reason, detail, kept }
-  if (!kept) return { ...state, turn: { ...unasked(turn), broken, cuts: turn.cuts + 1 } }
+  const next = { ...turn, asking: false, broken: { reason, detail, kept }, cuts: turn.cuts + 1 }
+  if (!kept) return { ...state, turn: { ...next, goneOn: turn.goneOn + 1 } }
   const history = History.append(state.history, state.seq + 1, [
     { role: "assistant", content: [{ type: "text", text }] }
   ])
-  return { ...state, history, turn: { ...turn, asking: false, broken, cuts: turn.cuts + 1 } }
+  return { ...state, history, turn: next }
 }
 
 /** A step that came to nothing is taken again under the same number. */

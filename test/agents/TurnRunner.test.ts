@@ -143,7 +143,7 @@ describe("a model call", () => {
       )
       assert.deepStrictEqual(
         events.flatMap((entry) => (entry.type === "ModelCalled" ? [entry.step] : [])),
-        [1, 1]
+        [1, 2]
       )
       assert.deepStrictEqual(provider.requests[1]?.prompt, provider.requests[0]?.prompt)
     })

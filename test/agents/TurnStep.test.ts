@@ -161,26 +161,23 @@ table("a reply does not come to its end", [
     next: "call the model for step 2 of t"
   },
   {
-    name: "nothing of it is kept: the step is taken again",
+    name: "nothing of it is kept: it is begun again",
     log: [...asking, brokeOff("t", 1)],
-    next: "call the model for step 1 of t"
+    next: "call the model for step 2 of t"
   },
   {
     name: "it breaks off for the third time in a row",
-    log: [...asking, brokeOff("t", 1), called("t", 1), brokeOff("t", 1), called("t", 1), brokeOff("t", 1)],
+    log: [...asking, brokeOff("t", 1), called("t", 2), brokeOff("t", 2), called("t", 3), brokeOff("t", 3)],
     next: "end t as failed: stream_cut"
   },
   {
     name: "a reply between two that broke off starts the count anew",
     log: [
-      ...asking,
-      brokeOff("t", 1),
-      called("t", 1),
-      brokeOff("t", 1),
-      called("t", 1),
-      replied("t", 1, { a: "pure" })
-    ].concat([toolCalled("t", 1, "a", "pure"), returned("t", 1, "a"), called("t", 2), brokeOff("t", 2)]),
-    next: "call the model for step 2 of t"
+      ...[...asking, brokeOff("t", 1), called("t", 2), brokeOff("t", 2), called("t", 3)],
+      ...[replied("t", 3, { a: "pure" }), toolCalled("t", 3, "a", "pure"), returned("t", 3, "a")],
+      ...[called("t", 4), brokeOff("t", 4)]
+    ],
+    next: "call the model for step 5 of t"
   },
   {
     name: "what somebody said meanwhile is told first",
