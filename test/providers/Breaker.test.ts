@@ -3,7 +3,7 @@ import { Duration, Effect, Exit, Fiber, Logger, Stream } from "effect"
 import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as Breaker from "../../src/providers/Breaker.ts"
-import { ProviderError, ProviderFault, treatmentOf } from "../../src/providers/ProviderError.ts"
+import { type ProviderError, ProviderFault, treatmentOf } from "../../src/providers/ProviderError.ts"
 import * as FakeProvider from "../support/FakeProvider.ts"
 
 const policy = { failures: 2, open: Duration.seconds(10), cap: Duration.minutes(2) }
@@ -11,16 +11,11 @@ const policy = { failures: 2, open: Duration.seconds(10), cap: Duration.minutes(
 const request = (model = "model") => ({ model, prompt: Prompt.make("hello"), tools: [], maxTokens: 10 })
 
 const failing = (reason: ProviderFault, retryAfter?: Duration.Input) =>
-  Stream.fail(
-    new ProviderError({
-      provider: "fake",
-      reason,
-      detail: `told to fail with ${reason}`,
-      status: 529,
-      requestId: "req_1",
-      ...(retryAfter !== undefined && { retryAfter: Duration.fromInputUnsafe(retryAfter) })
-    })
-  )
+  FakeProvider.failing(reason, {
+    status: 529,
+    requestId: "req_1",
+    ...(retryAfter !== undefined && { retryAfter: Duration.fromInputUnsafe(retryAfter) })
+  })
 
 /** A guarded provider that gives these replies, and "done" when there are no more. */
 const world = Effect.fnUntraced(function* (replies: ReadonlyArray<FakeProvider.Reply>, more = {}) {

@@ -4,7 +4,7 @@ import { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import * as KeyPool from "../../src/providers/KeyPool.ts"
 import type { ProviderRequest } from "../../src/providers/Provider.ts"
-import { isTransient, ProviderError, type ProviderFault } from "../../src/providers/ProviderError.ts"
+import { isTransient, type ProviderFault } from "../../src/providers/ProviderError.ts"
 import * as RateLimits from "../../src/providers/RateLimits.ts"
 import type { Limits } from "../../src/providers/RateLimitState.ts"
 import * as RetryBudget from "../../src/providers/RetryBudget.ts"
@@ -22,14 +22,7 @@ const request = (session: string, more: Partial<ProviderRequest> = {}): Provider
 })
 
 const failing = (reason: ProviderFault, retryAfter?: Duration.Input) =>
-  Stream.fail(
-    new ProviderError({
-      provider: "fake",
-      reason,
-      detail: `told to fail with ${reason}`,
-      ...(retryAfter !== undefined && { retryAfter: Duration.fromInputUnsafe(retryAfter) })
-    })
-  )
+  FakeProvider.failing(reason, retryAfter === undefined ? {} : { retryAfter: Duration.fromInputUnsafe(retryAfter) })
 
 const nothing = { requests: 0, inputTokens: 0, outputTokens: 0 }
 

@@ -112,8 +112,11 @@ export const calls = (named: Readonly<Record<string, { readonly tool: string; re
 /** The reply, once the gate is open. */
 export const behind = ({ pass }: Gate, reply: Reply): Reply => Stream.concat(Stream.fromEffectDrain(pass), reply)
 
-export const failing = (reason: ProviderFault): Reply =>
-  Stream.fail(new ProviderError({ provider: "fake", reason, detail: `told to fail with ${reason}` }))
+/** `more`: what else is to be said of the fault. */
+export const failing = (
+  reason: ProviderFault,
+  more: Omit<Partial<ConstructorParameters<typeof ProviderError>[0]>, "provider" | "reason"> = {}
+): Reply => Stream.fail(new ProviderError({ provider: "fake", reason, detail: `told to fail with ${reason}`, ...more }))
 
 /** A mistake in the provider's code. */
 export const broken: Reply = Stream.die(new Error("the provider broke"))

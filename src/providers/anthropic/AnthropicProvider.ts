@@ -24,8 +24,7 @@ import { compose } from "../Composition.ts"
 import { remembered } from "../ModelLimits.ts"
 import { defaults, type Timeouts } from "../Patience.ts"
 import { isTransient, type ProviderError } from "../ProviderError.ts"
-import type { RateLimits } from "../RateLimits.ts"
-import type { RetryPolicy } from "../Retry.ts"
+import type { RemoteOptions } from "../RemoteOptions.ts"
 import * as AnthropicErrors from "./AnthropicErrors.ts"
 import type { CacheMiss } from "./AnthropicEvent.ts"
 import { limitsOf } from "./AnthropicLimits.ts"
@@ -33,20 +32,11 @@ import { limitsIn } from "./AnthropicModels.ts"
 import * as Reply from "./AnthropicReplyCodec.ts"
 import { type RequestOptions, toCountParams, toParams } from "./AnthropicRequestCodec.ts"
 
-export interface AnthropicOptions extends RequestOptions {
-  /** The provider's name in the tenant's file. */
-  readonly name: string
-  /** Sent as `Authorization: Bearer`: that is how version 1.12.0 of the client sends an `apiKey`. */
-  readonly apiKey: Redacted.Redacted
-  /** Where the API is, without `/v1`. */
-  readonly baseUrl: string
-  readonly models?: ReadonlyArray<string>
-  readonly retry: RetryPolicy
-  /** What is not given is as `Patience.defaults` says. */
-  readonly timeouts?: Partial<Timeouts>
-  /** What its key allows; not limited if not given. */
-  readonly rateLimits?: RateLimits
-}
+/**
+ * `baseUrl` is without `/v1`. That the key is sent as `Authorization: Bearer` is how version 1.12.0 of the client sends an
+ * `apiKey`.
+ */
+export interface AnthropicOptions extends RemoteOptions, RequestOptions {}
 
 export const layer = (options: AnthropicOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
 

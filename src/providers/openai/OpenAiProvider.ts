@@ -23,8 +23,7 @@ import { remembered } from "../ModelLimits.ts"
 import { defaults, type Timeouts } from "../Patience.ts"
 import { Provider, type ProviderPart, type ProviderRequest } from "../Provider.ts"
 import type { ProviderError } from "../ProviderError.ts"
-import type { RateLimits } from "../RateLimits.ts"
-import type { RetryPolicy } from "../Retry.ts"
+import type { RemoteOptions } from "../RemoteOptions.ts"
 import * as OpenAiErrors from "./OpenAiErrors.ts"
 import { isDone } from "./OpenAiEvent.ts"
 import { limitsOf } from "./OpenAiLimits.ts"
@@ -32,21 +31,13 @@ import { limitsAmong, limitsIn } from "./OpenAiModels.ts"
 import * as Reply from "./OpenAiReplyCodec.ts"
 import { dialectOf, isOpenAi, type MaxTokensField, toParams } from "./OpenAiRequestCodec.ts"
 
-export interface OpenAiOptions {
-  /** The provider's name in the tenant's file. */
-  readonly name: string
-  /** Sent as `Authorization: Bearer`; if it is empty no such header is sent, as servers of one's own may want. */
-  readonly apiKey: Redacted.Redacted
-  /** Where the API is, with its version: `https://api.openai.com/v1`. */
-  readonly baseUrl: string
+/**
+ * `baseUrl` is with its version: `https://api.openai.com/v1`. With an empty key no header is sent for it, as servers of
+ * one's own may want.
+ */
+export interface OpenAiOptions extends RemoteOptions {
   /** If not given, the one that `dialectOf` finds for the address. */
   readonly maxTokensField?: MaxTokensField
-  readonly models?: ReadonlyArray<string>
-  readonly retry: RetryPolicy
-  /** What is not given is as `Patience.defaults` says. */
-  readonly timeouts?: Partial<Timeouts>
-  /** What its key allows; not limited if not given. */
-  readonly rateLimits?: RateLimits
 }
 
 export const layer = (options: OpenAiOptions): Layer.Layer<Provider> => Layer.effect(Provider, make(options))
