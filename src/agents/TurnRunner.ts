@@ -211,7 +211,7 @@ const stopOf = ({ metadata, reason }: Response.FinishPart) =>
       )
     : undefined
 
-/** What was said is kept where the model can go on with it; where it cannot, the step is taken again. */
+/** What was said is kept where the model can go on with it; where it cannot, the reply is begun again. */
 const cutOff = (act: ModelAct, cut: ModelAnswer.Cut, said: string): NewSessionEvent => ({
   type: "ReplyCut",
   turn: act.turn,

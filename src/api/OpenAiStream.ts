@@ -68,7 +68,7 @@ const step = (
   return [{ ...progress, outcome: gathered }, frames]
 }
 
-/** Whether what was shown of the current reply counts no longer, as the step is taken again. */
+/** Whether what was shown of the current reply counts no longer, as it is begun again. */
 const supersedes = (event: SessionEvent): boolean =>
   event.type === "TurnResumed" || event.type === "ContextOverflowed" || (event.type === "ReplyCut" && event.text === "")
 
